@@ -18,7 +18,9 @@ _CLOCK = """
 CREATE TABLE test_clock (ahead_s double precision NOT NULL);
 INSERT INTO test_clock VALUES (0);
 CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
-    'SELECT pg_catalog.clock_timestamp() + ahead_s * interval ''1 second'' FROM test_clock'
+    'SELECT pg_catalog.clock_timestamp() + ahead_s * interval ''1 second'' FROM test_clock';
+CREATE FUNCTION statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE AS
+    'SELECT pg_catalog.statement_timestamp() + ahead_s * interval ''1 second'' FROM test_clock'
 """
 
 

@@ -232,7 +232,7 @@ def test_a_suspended_worker_keeps_its_job_until_it_goes_on(world: World) -> None
 
 
 @pytest.mark.slow
-def test_a_job_that_kills_its_worker_three_times_ends_in_failed_with_its_history(world: World) -> None:
+def test_a_job_whose_only_case_kills_its_worker_three_times_ends_in_failed_with_its_history(world: World) -> None:
     key = world.submit("hang deaf")
     for attempt in range(1, 4):
         (world.folder / "hanging").unlink(missing_ok=True)
@@ -245,8 +245,9 @@ def test_a_job_that_kills_its_worker_three_times_ends_in_failed_with_its_history
         assert daemon.wait(60) == 0
     details = world.show(key)
     assert details.row.state == "failed"
-    assert [attempt.cause for attempt in details.attempts] == ["worker lost"] * 3
-    assert all("died in attempt" in attempt.message for attempt in details.attempts)
+    assert [attempt.cause for attempt in details.attempts] == ["worker lost"] * 3 + ["failed cases"]
+    assert all("died in attempt" in attempt.message for attempt in details.attempts[:3])
+    assert "died whenever this case was in flight" in details.attempts[3].message
 
 
 @pytest.mark.slow

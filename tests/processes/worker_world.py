@@ -64,6 +64,10 @@ def deeds(name):
         os._exit(3)
     if name == "kill itself":
         os.kill(os.getpid(), signal.SIGKILL)
+    if name == "kill itself until mended":
+        if not (HERE / "mended").exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "well"
     if name == "kill its group":
         os.killpg(0, signal.SIGKILL)
     if name == "kill its parent":

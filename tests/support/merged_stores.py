@@ -49,8 +49,8 @@ ROWS: dict[str, str] = {
 }
 """What is merged, by table. Numbers of runs and jobs are those of a file, and stand for nothing elsewhere."""
 
-LEFT_TO_THEIR_STORE = {"store_meta", "replays"}
-"""Tables whose rows are not merged: facts about the store itself, and replays that did not end."""
+LEFT_TO_THEIR_STORE = {"store_meta", "replays", "job_dependents"}
+"""Tables whose rows are not merged: facts about the store, replays that did not end, and links of jobs in queues."""
 
 _OF_A_FILE = {"run_no", "job_no", "queue_id"}
 

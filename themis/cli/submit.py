@@ -12,6 +12,7 @@ from themis.cli.command import Words, code_changes_option, command, set_option, 
 from themis.cli.config_argument import config_arguments
 from themis.cli.exit_status import explain_name
 from themis.cli.groups.options import sweep_options
+from themis.cli.offers import values
 from themis.cli.targets import open_experiment
 from themis.cli.terminal import streams
 from themis.cli.terminal.dry_run import dry_run_option, show_submission
@@ -23,6 +24,7 @@ from themis.core.configuration.part import Part
 
 if TYPE_CHECKING:
     from themis.core.experiment import Experiment
+    from themis.core.jobs.predecessors import After
     from themis.core.jobs.prepared_job import Mode
     from themis.core.queue.model.queue_place import Place
     from themis.core.submission import SubmissionManifest
@@ -37,6 +39,8 @@ class _How(NamedTuple):
     priority: int
     not_before: datetime | None
     tags: tuple[str, ...]
+    after: tuple[str, ...]
+    after_ended: tuple[str, ...]
     sweeps: tuple[str, ...]
     sweep_file: Path | None
     group: str | None
@@ -45,6 +49,13 @@ class _How(NamedTuple):
     def is_swept(self) -> bool:
         """Whether rows are submitted, into a group."""
         return bool(self.sweeps) or self.sweep_file is not None or self.group is not None
+
+    @property
+    def named(self) -> "After":
+        """The jobs that they run after."""
+        from themis.core.jobs.predecessors import After
+
+        return After(self.after, self.after_ended)
 
 
 class ModeName(click.Choice[str]):
@@ -64,6 +75,7 @@ class ModeName(click.Choice[str]):
     "themis submit small.yaml large.yaml --group sizes",
     "themis submit experiment.yaml --sweep generation.generator=a,b --sweep 'seeds=[1],[2]'",
     "themis submit experiment.yaml --limit 5 --dry-run",
+    "themis submit judge.yaml --after 4f1c --after group:sizes",
     "themis submit experiment.yaml --priority 0 --not-before 2h --tags gpu",
 )
 @config_arguments
@@ -88,6 +100,20 @@ class ModeName(click.Choice[str]):
     default=(),
     metavar="TAG,…",
     help="Only a worker that has all of them takes it; in addition to runtime.tags.",
+)
+@click.option(
+    "--after",
+    multiple=True,
+    metavar="TARGET",
+    shell_complete=values.jobs,
+    help="Start it when that job is done, or all of group:NAME; cancel it if one fails. Repeatable.",
+)
+@click.option(
+    "--after-ended",
+    multiple=True,
+    metavar="TARGET",
+    shell_complete=values.jobs,
+    help="Start it when that job has ended, however. Repeatable.",
 )
 @sweep_options
 @part_options
@@ -115,7 +141,7 @@ def _submit_sweep(configs: Sequence[Path], overrides: Sequence[str], options: _H
     from themis.cli.groups.submit import Swept, submit_sweep
     from themis.core.jobs.prepared_job import how_submitted
 
-    how = how_submitted(options.mode, options.priority, options.not_before, options.tags)
+    how = how_submitted(options.mode, options.priority, options.not_before, options.tags, options.named)
     swept = Swept(options.sweeps, options.sweep_file, options.group)
     submit_sweep(configs, overrides, swept, how, options.part, dry_run=options.dry_run)
 
@@ -125,7 +151,7 @@ def _submit_each(configs: Sequence[Path], overrides: Sequence[str], options: _Ho
     told: set[Place] = set()
     for config, experiment in zip(configs, experiments, strict=True):
         if options.dry_run:
-            show_submission(experiment, config, options.mode, options.tags)
+            show_submission(experiment, config, options.mode, options.tags, options.named)
             continue
         manifest = _submitted(config, experiment, options)
         _explain(manifest, options.tags, told)
@@ -198,6 +224,8 @@ def _submitted(config: Path, experiment: "Experiment", how: _How) -> "Submission
         priority=how.priority,
         not_before=how.not_before,
         tags=how.tags,
+        after=how.after,
+        after_ended=how.after_ended,
     )
     show_submitted(manifest)
     return manifest

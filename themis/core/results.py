@@ -42,7 +42,8 @@ class StageFailure(FrozenModel):
     Attributes:
         stage: the stage's span name (`generation`, `parse`, `score`, …).
         category: `generation_failure`, `selection_failure`, `reduction_failure`, `parse_failure`, `score_failure`,
-            `evaluation_failure`, or `evaluation_partial_failure` when some of a judge's calls succeeded.
+            `evaluation_failure`, or `evaluation_partial_failure` when some of a judge's calls succeeded; `worker_lost`
+            when the case killed the process of its job, at whatever stage.
         message: the component's message; for a bug as Python reports it, `KeyError: 'choices' (generators.py:12 in
             Model.generate)`.
         error_type: the exception's class, or `ScoreError`.

@@ -1,6 +1,6 @@
 """Submission of experiments to a queue or a batch folder, and their results."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -11,11 +11,13 @@ from themis.core.base import FrozenModel
 from themis.core.components.references import ComponentTarget
 from themis.core.experiment import Experiment
 from themis.core.jobs.batch_requests import run_batch_request
+from themis.core.jobs.predecessors import after_of
 from themis.core.jobs.prepared_job import Mode, NamedMode, PreparedJob, how_submitted, prepared, submit_request
 from themis.core.jobs.queue_of_job import place_of, queue_of
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.jobs.worker_cycle import open_queue, open_queue_at, run_worker_once, run_worker_once_async
 from themis.core.queue.model.ordering import DEFAULT_PRIORITY
+from themis.core.queue.model.predecessors import waits_for
 from themis.core.queue.model.queue_place import Place
 from themis.core.queue.model.states import JobState
 from themis.core.queue.transitions.new_job import PathOfFile
@@ -50,6 +52,7 @@ class SubmissionManifest(FrozenModel):
         queue: its queue: a folder, or `store:` with the address of the store that has its rows; None for a batch.
         job: key of its job in that queue; None for a batch.
         status: `pending` once queued; else the state of the same job, which was submitted before.
+        after: keys of the jobs that it runs after, while it waits for them.
     """
 
     run_id: str
@@ -62,9 +65,10 @@ class SubmissionManifest(FrozenModel):
     job: str | None = None
     status: str = "pending"
     name: str | None = None
+    after: list[str] = Field(default_factory=list)
 
 
-def submit_experiment(
+def submit_experiment(  # noqa: PLR0913  # what decides when and where it runs, all but the first by keyword
     experiment: Experiment,
     *,
     config_path: str | Path | None = None,
@@ -72,6 +76,8 @@ def submit_experiment(
     priority: int = DEFAULT_PRIORITY,
     not_before: datetime | None = None,
     tags: Iterable[str] = (),
+    after: Iterable[str] = (),
+    after_ended: Iterable[str] = (),
 ) -> SubmissionManifest:
     """Write an experiment into its queue folder (or, with mode `batch`, its batch folder); it is on disk on return.
 
@@ -85,6 +91,9 @@ def submit_experiment(
         priority: 0 (first) to 9.
         not_before: the earliest start time, with its time zone.
         tags: tags that a worker must have to take it, in addition to `runtime.tags`.
+        after: jobs that must be done before it starts, each named by its key or as in commands; `group:NAME` stands for
+            all of a group. If one of them fails or is cancelled, it is cancelled. Their results are in the same store.
+        after_ended: jobs that must have ended before it starts, however.
 
     Raises:
         InputError: it cannot be submitted; the message says why.
@@ -92,7 +101,8 @@ def submit_experiment(
         RunBusyError: it should start from scratch, but a process holds its run lock.
         UnavailableError: the store or the queue cannot be used now.
     """
-    found = prepared(experiment, config_path, how_submitted(mode, priority, not_before, tags))
+    how = how_submitted(mode, priority, not_before, tags, after_of(after, after_ended))
+    found = prepared(experiment, config_path, how)
     if found.mode == "batch":
         return summary_of(found, submit_request(found), "pending")
     found.find_datasets_again()
@@ -101,10 +111,12 @@ def submit_experiment(
         queue = queue_of(place, {found.job.store: found.store.jobs}, others)
         submission = queue.submit(found.job, prepare=found.write_run, rerun=found.policy == "rerun")
     found.refuse_existing(submission)
-    return summary_of(found, submission.path, STATUS_OF_STATE[submission.state], place)
+    return summary_of(found, submission.path, STATUS_OF_STATE[submission.state], place, waits_for(submission.row))
 
 
-def summary_of(found: PreparedJob, path: Path | None, status: str, place: Place | None = None) -> SubmissionManifest:
+def summary_of(
+    found: PreparedJob, path: Path | None, status: str, place: Place | None = None, after: Sequence[str] = ()
+) -> SubmissionManifest:
     """Return the summary of a submission whose job is in the file `path` now, in the queue at `place`."""
     record = found.store.load_run(found.snapshot.run_id)
     return SubmissionManifest(
@@ -118,4 +130,5 @@ def summary_of(found: PreparedJob, path: Path | None, status: str, place: Place 
         job=None if place is None else found.job.key,
         status=status,
         name=None if record is None else record.name,
+        after=list(after),
     )

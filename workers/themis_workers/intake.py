@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from themis.core.errors import QueueError, StoreError
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue import ClaimPolicy, ClaimResult
+from themis.core.queue.model.predecessors import listed, waits_for
 from themis.core.queue.port import JobClaim, Queue
+from themis.core.queue.transitions.dependents import HeldJobs
 from themis.core.stores.job_rows import Owner
 from themis_workers.disk import DiskGuard
 from themis_workers.settings import WorkerSettings
@@ -96,7 +98,7 @@ class Intake:
         if not self._found_nothing or self._look_again_s is not None or self.why_not is not None or self._was_paused:
             return False
         try:
-            return not self._queue.becomes_ready(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS))
+            return not self._queue.becomes_ready(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS), self._policy())
         except StoreError:  # away: nobody knows
             return False
 
@@ -109,6 +111,23 @@ class Intake:
     def left_to_others(self) -> int:
         """Number of skipped jobs that are for workers with other tags or versions."""
         return len(self._last.skipped.keys() - self._last.unusable.keys())
+
+    @property
+    def why_drained(self) -> str:
+        """Reason to end after --drain, once nothing is left that this worker could take."""
+        try:
+            held = self._queue.held(limit=1)
+        except (OSError, QueueError, StoreError):
+            held = HeldJobs(0, [])
+        waits = f"{held.number:,} waiting for other jobs" if held.number else ""
+        if others := self.left_to_others:
+            also = f", and {waits}" if waits else ""
+            return f"only jobs for other workers are left in the queue: {others:,}{also} (--drain)"
+        if held.first:
+            row = held.first[0]
+            what = f"{row.key} runs after {listed(waits_for(row))}"
+            return f"no job of the queue can be taken: {waits}, of which {what} (--drain)"
+        return "nothing is left in the queue (--drain)"
 
     def _look_at_pause(self) -> None:
         pause = self._queue.paused

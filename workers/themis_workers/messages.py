@@ -53,6 +53,9 @@ class RunJob:
         allow_modules: prefixes of the modules that it may import; None for all.
         device: its `CUDA_VISIBLE_DEVICES`; None leaves the variable unchanged.
         cgroup: folder of the cgroup that it joins first; None without one.
+        notes: path of the file for its notes of the cases in flight; None to keep none.
+        alone: cases, by their positions in the run, to run one at a time before all others.
+        lost: cases that end as `worker_lost`, without being run.
     """
 
     key: str
@@ -64,6 +67,9 @@ class RunJob:
     device: str | None = None
     cgroup: str | None = None
     token: str = ""
+    notes: str | None = None
+    alone: tuple[int, ...] = ()
+    lost: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

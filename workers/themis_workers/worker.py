@@ -275,9 +275,7 @@ class Worker:
             logs.warn("a skipped job is left in the queue", file=name, why=why)
         if unusable:
             return f"only skipped, unusable jobs are left in the queue: {len(unusable):,} (--drain)"
-        if others := self.intake.left_to_others:
-            return f"only jobs for other workers are left in the queue: {others:,} (--drain)"
-        return "nothing is left in the queue (--drain)"
+        return self.intake.why_drained
 
     def _reload(self) -> None:
         self._context.notifier.reloading()

@@ -16,7 +16,7 @@ from themis.core.errors import (
     UnknownJobError,
 )
 from themis.core.queue import AttemptOutcome, Cause, FileQueue, StoreAddress
-from themis.core.queue.admin.doctor import Finding
+from themis.core.queue.admin.findings import Finding
 from themis.core.stores.sqlite.jobs import SqliteJobStore
 
 FOLDERS = ("queued", "claimed", "done")

@@ -77,12 +77,20 @@ def test_a_store_of_an_earlier_version_is_upgraded_when_that_is_asked_for(path: 
     with closing(sqlite3.connect(path)) as database:
         database.executescript(
             "DROP INDEX answer_ends; ALTER TABLE outcomes DROP COLUMN category; DROP INDEX run_names; "
-            "ALTER TABLE runs DROP COLUMN name; ALTER TABLE runs DROP COLUMN labels; PRAGMA user_version = 2"
+            "ALTER TABLE runs DROP COLUMN name; ALTER TABLE runs DROP COLUMN labels; DROP INDEX jobs_awaited; "
+            "ALTER TABLE jobs DROP COLUMN predecessors; ALTER TABLE jobs DROP COLUMN awaited; "
+            "ALTER TABLE jobs DROP COLUMN case_losses; ALTER TABLE job_attempts DROP COLUMN in_flight; "
+            "PRAGMA user_version = 2"
         )
     with closing(reader_at(path)) as reader:
         (run,) = reader.runs_before("", None, 10)
         assert (run.name, run.labels, reader.runs_named("x", 1)) == (None, None, [])
         assert reader.jobs([run.run_id]) == {}
+        assert (reader.job("no such job"), list(reader.jobs_of("none")), reader.attempts("no such job")) == (
+            None,
+            [],
+            [],
+        )
         with pytest.raises(StoreError, match="category"):
             reader.score_tallies(run)
         reader.upgrade()

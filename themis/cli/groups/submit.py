@@ -81,7 +81,7 @@ def _sweep(swept: Swept) -> "Sweep | None":
 def _planned(rows: "Sequence[ExperimentRow]", how: "HowSubmitted") -> "list[tuple[ExperimentRow, JobPlan]]":
     from themis.core.dry_run.job_plan import plan_submission
 
-    return [(row, plan_submission(row.experiment, row.config, how.mode, how.tags)) for row in rows]
+    return [(row, plan_submission(row.experiment, row.config, how.mode, how.tags, how.after)) for row in rows]
 
 
 def _note_nobody(queues: Sequence[Path], tags: Sequence[str]) -> None:

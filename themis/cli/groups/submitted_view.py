@@ -53,6 +53,7 @@ def show_submitted_rows(batch: "Sequence[SubmittedRow]", group: str) -> None:
                 "group": group,
                 "row": row.name,
                 "new": is_new,
+                **({"after": one.after} if one.after else {}),
             }
         )
 
@@ -104,4 +105,6 @@ def _planned(row: "ExperimentRow", plan: "JobPlan") -> tuple[str | None, ...]:
 def _state(one: "SubmittedRow") -> str:
     if one.manifest.status != _NEW:
         return one.manifest.status
-    return "requested" if one.manifest.mode == "batch" else "queued"
+    if one.manifest.mode == "batch":
+        return "requested"
+    return "waiting" if one.manifest.after else "queued"

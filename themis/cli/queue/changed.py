@@ -7,6 +7,7 @@ from themis.cli.terminal.colours import PARTLY
 from themis.cli.terminal.output import emit, is_for_people, local_time, when
 from themis.cli.terminal.prose import say_command, say_state, say_text
 from themis.cli.views.run_table import ID_CHARACTERS
+from themis.core.queue.model.predecessors import listed, own_time_ns, waits_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +29,10 @@ def show_job(row: "JobRow") -> None:
 def show_place(row: "JobRow") -> None:
     """Print the priority of a job, and the time before which it is not taken."""
     if is_for_people():
-        _say(row, f"priority {row.priority}", *([f"not before {local_time(row.ready_ns)}"] if row.ready_ns else []))
+        ready_ns = own_time_ns(row)
+        _say(row, f"priority {row.priority}", *([f"not before {local_time(ready_ns)}"] if ready_ns else []))
     else:
-        emit({**_document(row), "priority": row.priority, "not_before": when(row.ready_ns)})
+        emit({**_document(row), "priority": row.priority, "not_before": when(own_time_ns(row))})
 
 
 def show_jobs(found: "Sequence[JobRow | JobProblem]") -> None:
@@ -85,7 +87,8 @@ def _say(row: "JobRow", *more: str) -> None:
     state = str(row.state)
     is_stopping = state == "running" and row.cancel_requested
     title = f"(run {row.run_id[:ID_CHARACTERS]}, job {row.key[:ID_CHARACTERS]})"
-    items = (*more, title)
+    waits = waits_for(row)
+    items = (*more, *([f"waits for job {listed(waits)}"] if waits else []), title)
     if is_stopping:
         say_state("stopping", items, style=PARTLY)
     else:
@@ -99,4 +102,5 @@ def _document(row: "JobRow") -> dict[str, Any]:
         "state": str(row.state),
         "attempt": row.attempt,
         "cancel_requested": row.cancel_requested,
+        **({"after": list(waits_for(row))} if waits_for(row) else {}),
     }

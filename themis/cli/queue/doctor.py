@@ -20,7 +20,7 @@ from themis.core.errors import QueueElsewhereError, QueueFileError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from themis.core.queue.admin.doctor import Finding
+    from themis.core.queue.admin.findings import Finding
     from themis.core.queue.folder.store_registry import ScanProgress
     from themis.core.queue.port import Queue
 

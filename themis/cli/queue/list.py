@@ -17,6 +17,7 @@ from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.monitor.reasons import pause_text
 from themis.core.queue.model.layout import SHOWN_STATES, time_of
 from themis.core.queue.model.ordering import DEFAULT_PRIORITY
+from themis.core.queue.model.predecessors import listed, waits_for
 from themis.core.text.run_names import labels_in
 
 if TYPE_CHECKING:
@@ -101,8 +102,9 @@ def _has(found: "JobAndRun | None", labels: tuple[tuple[str, str], ...]) -> bool
 
 def _run_document(found: "JobAndRun | None") -> dict[str, object]:
     if found is None:
-        return {"run_id": None, "name": None, "labels": {}}
-    return {"run_id": found.run.run_id, "name": found.run.name, "labels": labels_in(found.run.labels)}
+        return {"run_id": None, "name": None, "labels": {}, "after": []}
+    run, after = found.run, list(waits_for(found.job))
+    return {"run_id": run.run_id, "name": run.name, "labels": labels_in(run.labels), "after": after}
 
 
 def _show(jobs: "Iterable[tuple[JobFile, JobAndRun | None]]", *, is_any: bool) -> None:
@@ -132,10 +134,17 @@ def _row(job: "JobFile", found: "JobAndRun | None", today: str | None) -> "Seque
         found.run.name if found is not None else None,
         job.priority if row is None else row.priority,
         short_time(_moment_ns(job.submitted) if row is None else row.submitted_ns, today),
-        short_time(_moment_ns(job.not_before), today),
+        _not_before(job, row, today),
         attempt,
         *_ended(job, row),
     )
+
+
+def _not_before(job: "JobFile", row: "JobRow | None", today: str | None) -> str | None:
+    """The time that a job waits for, or the jobs."""
+    if row is not None and (waits := waits_for(row)):
+        return f"after {listed(waits if today is None else (key[:ID_CHARACTERS] for key in waits))}"
+    return short_time(_moment_ns(job.not_before), today)
 
 
 def _ended(job: "JobFile", row: "JobRow | None") -> "Sequence[Any]":

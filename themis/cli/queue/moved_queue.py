@@ -8,7 +8,7 @@ from themis.cli.terminal.output import note
 from themis.core.errors import QueueElsewhereError
 
 if TYPE_CHECKING:
-    from themis.core.queue.admin.doctor import Finding
+    from themis.core.queue.admin.findings import Finding
     from themis.core.queue.admin.relocation import Relocated, Told
     from themis.core.queue.port import Queue
 
@@ -30,7 +30,7 @@ def told(*, fix: bool, moved: bool, copied: bool) -> "Told | None":
 
 def finding_of(error: QueueElsewhereError) -> "Finding":
     """The only finding of a queue that cannot be used because it was moved or copied."""
-    from themis.core.queue.admin.doctor import Finding
+    from themis.core.queue.admin.findings import Finding
 
     return Finding(str(error.facts["path"]), str(error.facts["problem"]), advice=str(error.facts["advice"]))
 

@@ -13,6 +13,9 @@ from themis.cli.terminal.output import emit, how_long, local_time, say
 from themis.cli.terminal.prose import say_facts
 from themis.cli.views.run_facts import say_attempts
 from themis.core.outcomes.failure_groups import shown_reasons
+from themis.core.queue.model import predecessors
+from themis.core.queue.model.case_losses import CaseLosses
+from themis.core.queue.model.predecessors import listed
 
 if TYPE_CHECKING:
     from themis.core.monitor.jobs import JobNow
@@ -84,11 +87,14 @@ def _facts(job: "JobNow") -> list[tuple[str, str]]:
         ("priority", str(row.priority)),
         ("tags", ", ".join(details.tags)),
         ("submitted", local_time(row.submitted_ns)),
-        ("not before", local_time(row.ready_ns)),
+        ("after", listed(predecessors.of(row).done)),
+        ("after the end of", listed(predecessors.of(row).ended)),
+        ("not before", local_time(predecessors.own_time_ns(row))),
         (
             "attempts",
             f"{row.attempt}; {row.failures} of {row.max_attempts} failed, {row.lost} of {row.max_worker_lost} lost",
         ),
+        ("suspects", CaseLosses.read(row.case_losses).words),
         ("limits", _limits(row)),
         ("worker", f"{owner.worker}, pid {owner.pid} on {owner.host}" if owner else None),
         ("ended", local_time(row.ended_ns)),

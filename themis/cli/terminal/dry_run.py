@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from themis.core.dry_run.job_plan import JobPlan
     from themis.core.dry_run.run_plan import RunPlan
     from themis.core.experiment import Experiment
+    from themis.core.jobs.predecessors import After
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -37,12 +38,12 @@ def show_plan(experiment: "Experiment", until_stage: str) -> None:
 
 
 def show_submission(
-    experiment: "Experiment", config: Path, mode: Literal["worker_pool", "batch"], tags: Sequence[str]
+    experiment: "Experiment", config: Path, mode: Literal["worker_pool", "batch"], tags: Sequence[str], after: "After"
 ) -> None:
     """Print what `themis submit` would do."""
     from themis.core.dry_run.job_plan import plan_submission
 
-    plan = plan_submission(experiment, config, mode, tags)
+    plan = plan_submission(experiment, config, mode, tags, after)
     if not is_for_people():
         emit({"dry_run": True, **plan.run.model_dump(mode="json"), **plan.model_dump(mode="json", exclude={"run"})})
     note(f"dry run, nothing was written and no model asked: {_of_job(plan)}; {_of_run(plan.run)}")

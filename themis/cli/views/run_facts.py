@@ -7,6 +7,7 @@ from themis.cli.terminal.output import cut, how_long, local_time, say
 from themis.cli.terminal.prose import say_facts
 from themis.cli.terminal.scores import say_in_full, scores_one_by_one
 from themis.cli.views.run_table import took
+from themis.core.queue.model.predecessors import listed, own_time_ns, waits_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +79,8 @@ def _facts(row: "RunNow") -> "list[tuple[str, str | Sequence[str]]]":
         ("took", took(row) or ""),
         ("job", f"{job.key}, attempt {job.attempt}, priority {job.priority}" if job else ""),
         ("worker", f"{job.owner.worker}, pid {job.owner.pid}" if job and job.owner else ""),
-        ("not before", (local_time(job.ready_ns) or "") if job else ""),
+        ("after", listed(waits_for(job)) if job else ""),
+        ("not before", (local_time(own_time_ns(job)) or "") if job else ""),
         ("error", cut(row.standing.error or "")),
         *(("provider", state.text) for state in (row.slot.limits if row.slot else ())),
         ("stalled", row.slot.stalled.text if row.slot and row.slot.stalled else ""),

@@ -8,9 +8,12 @@ from themis.cli.terminal.own_command import from_here
 from themis.cli.terminal.prose import say_command, say_state
 from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
+from themis.core.queue.model.predecessors import listed
 from themis.core.text.counts import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from themis.core.submission import SubmissionManifest
 
 
@@ -26,6 +29,7 @@ def show_submitted(manifest: "SubmissionManifest") -> None:
             "status": manifest.status,
             "manifest_path": None if manifest.manifest_path is None else str(manifest.manifest_path),
             "mode": manifest.mode,
+            **({"after": manifest.after} if manifest.after else {}),
         }
     )
 
@@ -47,4 +51,12 @@ def _say(manifest: "SubmissionManifest") -> None:
     if manifest.mode != "batch":
         ids += f", job {manifest.job[:ID_CHARACTERS]}" if manifest.job else ""
     title = f"({manifest.name}, {ids})" if manifest.name else f"({ids})"
+    if is_new and manifest.after:
+        state = "waiting"
+        title += f", until {_jobs(manifest.after)} ended"
     say_state(state, [counted(manifest.snapshot.total_cases, "case"), title])
+
+
+def _jobs(keys: "Sequence[str]") -> str:
+    """Jobs that are waited for, as a part of a sentence."""
+    return f"job {keys[0]} has" if len(keys) == 1 else f"{counted(len(keys), 'job')} ({listed(keys)}) have"

@@ -247,7 +247,7 @@ def _next_row(job: UpcomingJob, now_ns: int) -> Sequence[Any]:
         f"{job.total:,}" if job.about.run_id else None,
         job.priority,
         job.attempt if job.attempt > 1 else None,
-        f"in {about(wait_s)}" if wait_s > 0 else None,
+        job.after_text or (f"in {about(wait_s)}" if wait_s > 0 else None),
     )
 
 

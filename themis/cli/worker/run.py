@@ -112,7 +112,11 @@ def _say_why_idle(root: "Place", policy: "ClaimPolicy") -> int:
         note(f"none of the queued jobs ({found.queued:,}) could be taken: {why}")
         return UNAVAILABLE if found.unusable_stores else 0
     elif found.waiting:
-        note(f"no job may be taken now; waiting for a later time: {found.waiting:,} (see themis queue list)")
+        later = found.waiting - found.held
+        waits = [f"waiting for a later time: {later:,}"] if later else []
+        if found.held:
+            waits.append(f"waiting for other jobs: {found.held:,}, of which {found.first_held}")
+        note(f"no job may be taken now; {'; '.join(waits)} (see themis queue list)")
     elif is_for_people():
         note("no job is queued")
     return 0

@@ -11,6 +11,7 @@ from themis.core.dry_run.run_plan import RunPlan, opened, plan_run
 from themis.core.dry_run.write_access import why_not_writable
 from themis.core.errors import ConfigError, QueueUnwritableError, RunExistsError
 from themis.core.experiment import Experiment
+from themis.core.jobs.predecessors import NOTHING, After, named_predecessors
 from themis.core.jobs.submittable import check_submittable
 from themis.core.queue.folder.root import open_root
 from themis.core.queue.model.queue_place import Place, queue_place
@@ -29,6 +30,7 @@ class JobPlan(FrozenModel):
         folder_exists: whether it is there already.
         job, job_state: the job that the experiment has already, and its state; None when there is none.
         tags: those that a worker must have.
+        after: keys of the jobs that it would run after.
     """
 
     run: RunPlan
@@ -38,10 +40,15 @@ class JobPlan(FrozenModel):
     job: str | None = None
     job_state: str | None = None
     tags: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
 
 def plan_submission(
-    experiment: Experiment, config_path: Path | None, mode: Literal["worker_pool", "batch"], tags: Iterable[str] = ()
+    experiment: Experiment,
+    config_path: Path | None,
+    mode: Literal["worker_pool", "batch"],
+    tags: Iterable[str] = (),
+    after: After = NOTHING,
 ) -> JobPlan:
     """Return what a submission of an experiment would do; it is checked as `submit_experiment` checks it.
 
@@ -70,6 +77,7 @@ def plan_submission(
         job=None if row is None else row.key,
         job_state=None if row is None else row.state,
         tags=needed,
+        after=named_predecessors(after, location_of(experiment.storage)).keys,
     )
 
 

@@ -19,7 +19,7 @@ from themis.core.errors import (
 )
 from themis.core.outcomes import codec
 from themis.core.outcomes.outcome import Outcome
-from themis.core.outcomes.stages import NAMES, Stage
+from themis.core.outcomes.stages import NAMES, WORKER_LOST, Stage
 from themis.core.results import StageFailure
 from themis.core.values.breaker import OF_ONE_KIND, REFUSALS, BreakerConfig
 
@@ -137,7 +137,7 @@ class StepBreaker:
 
     def _note_failure(self, outcome: Outcome) -> None:
         failure = codec.to_failure(outcome)
-        if failure.error_type == _OWN_REASON:
+        if failure.error_type == _OWN_REASON or failure.category == WORKER_LOST:
             return
         count = self._rows.setdefault((outcome.stage, outcome.item), _Row()).note(failure.error_type)
         if count >= self.most:

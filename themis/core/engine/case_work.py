@@ -36,6 +36,10 @@ class CaseWork:
     judge_calls: Mapping[tuple[int, str], JudgeCallRow] | None = None
     stored: dict[tuple[Stage, int], Outcome] = field(default_factory=dict)
 
+    def is_answered(self, candidates: int) -> bool:
+        """Whether all of so many candidates were generated before."""
+        return all((Stage.GENERATE, item) in self.stored for item in range(candidates))
+
     def end(self, through: Stage, *, failed: bool) -> CaseEnd:
         """The end of the case at the stage `through`."""
         return CaseEnd(self.case_no, self.dataset_no, self.case.case_id, self.digest, failed, through)

@@ -30,11 +30,11 @@ def pending_work(
     until: Stage,
     *,
     lenders: Lenders = Lenders.SAME_CODE,
-    first: int = 0,
+    between: tuple[int, int | None] = (0, None),
 ) -> Iterator[tuple[list[CaseWork], list[CaseEnd]]]:
     """Yield the run's cases, a page at a time: those with work left, and the ends of those without.
 
-    Pages that end before case number `first` are left out.
+    Of the case numbers `between`, pages that end before the first, or begin at the second or later, are left out.
 
     Outcomes of the runs that `lenders` names are reused for the same cases, and passed to `writer` as this run's.
 
@@ -46,8 +46,10 @@ def pending_work(
     resumes = is_stored and store.has_outcomes(run_id)
     judged = bool(run.components.judges)
     reuse = Reuse(store, run.snapshot, lenders)
-    cases = each_case(run)
+    cases, (first, stop) = each_case(run), between
     while page := list(islice(cases, PAGE)):
+        if stop is not None and page[0].case_no >= stop:
+            return
         if page[-1].case_no < first:
             continue
         done = _take_stored(page, store, run_id, until) if resumes else {}

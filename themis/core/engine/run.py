@@ -12,11 +12,13 @@ from themis.core.engine.batch_endpoint import endpoint_of, has_batches
 from themis.core.engine.calls.interpreter import set_for_runs
 from themis.core.engine.calls.sync_calls import SyncCalls
 from themis.core.engine.case_work import CaseWork
+from themis.core.engine.cases.at_risk import CasesAtRisk
 from themis.core.engine.cases.claim_guard import ClaimGuard
 from themis.core.engine.cases.evaluation import Evaluation
 from themis.core.engine.cases.pipeline import CasePipeline
 from themis.core.engine.cases.prompted import preparation_of
 from themis.core.engine.cases.stage_runner import StageRunner
+from themis.core.engine.cases.taking import CaseTaker
 from themis.core.engine.cases.verdict import verdict
 from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits, keys_to_lend
 from themis.core.engine.compiling.compiled import CompiledRun
@@ -74,6 +76,7 @@ class RunExecution:
         self._judges = run.components.live_judges
         self._afresh = options.afresh or runtime.existing_run_policy == "rerun"
         self._spending: Spending | None = None
+        self._at_risk = CasesAtRisk(options.precautions)
 
     async def execute(self) -> RunRecord:
         """Run up to the requested stage and return the run's row; a run that is already complete is returned as stored.
@@ -198,15 +201,17 @@ class RunExecution:
 
         When the budget is used up already, only those that have all their answers.
         """
-        progress, spending = self._progress, self._spending
+        progress, spending, at_risk = self._progress, self._spending, self._at_risk
         stopped = None if spending is None else spending.stopped
         async with OutcomeWriter(self._store, self._run_id, self._options.fence, spending) as writer:
             if spending is not None:
                 spending.flush = writer.flush
             runner = StageRunner(self._runtime, writer, self._observers, spending, self._guard)
+            at_risk.open(self._runtime.max_concurrent_tasks)
 
             def ended(end: CaseEnd) -> None:
                 writer.end_case(end)
+                at_risk.end(end.case_no)
                 self._observers.case_ended(end)
                 progress.done += 1
                 progress.failed += end.failed
@@ -215,31 +220,20 @@ class RunExecution:
             progress.limits = runner.limits_now
             progress.stalled = StallWatch(evaluation.running).look
 
-            async def work_off(work: CaseWork) -> None:
-                await self._guard.passed()
-                self._observers.case_started(work)
-                is_lost = failed is not None and failed[work.case_no]
-                answer = await (pipeline.lost(work) if is_lost else pipeline.answer_of(work))
-                if isinstance(answer, CaseEnd):
-                    ended(answer)
-                else:
-                    evaluation.begin(work, answer)
-                if evaluation.is_full:
-                    await evaluation.room()
-                if writer.is_full:
-                    await writer.room()
-
+            guard, observers = self._guard, self._observers
+            taker = CaseTaker(pipeline, evaluation, writer, guard, observers, at_risk, ended, failed)
             try:
-                work = self._work(writer)
+                work, suspects = self._work(writer), self._suspects(writer)
                 if stopped is not None:
-                    work = (one for one in work if self._is_answered(one) or (failed and failed[one.case_no]))
-                pool = TaskPool(work, work_off, self._runtime.max_concurrent_tasks)
-                await self._pass_through(pool, evaluation)
+                    work, suspects = filter(taker.is_answered, work), iter(())
+                pool = TaskPool(work, taker.take, self._runtime.max_concurrent_tasks)
+                await self._pass_through(taker, pool, suspects)
                 if stopped is not None:
                     raise stopped
             finally:
                 evaluation.close()
                 runner.close()
+                at_risk.close()
 
     def _stages(self, runner: StageRunner, ended: Callable[[CaseEnd], None]) -> tuple[CasePipeline, Evaluation]:
         """The stages of a case up to its answer, and those after it."""
@@ -249,14 +243,17 @@ class RunExecution:
         pipeline = CasePipeline(parts, runner, self._until, judging.of_selector)
         return pipeline, Evaluation(pipeline, runner, self._runtime, ended, calls=calls, judge=judging.of_case)
 
-    async def _pass_through(self, pool: TaskPool, evaluation: Evaluation) -> None:
-        """Work off the cases of `pool`; when the run is stopped, what was answered is evaluated as far as it may be."""
+    async def _pass_through(self, taker: CaseTaker, pool: TaskPool, suspects: Iterator[CaseWork]) -> None:
+        """Work off `suspects`, then the cases of `pool`; when the run is stopped, what was answered is evaluated."""
+        evaluation = taker.evaluation
         try:
             with run_of(asyncio.get_running_loop()):
                 async with AsyncExitStack() as sessions:
                     for judge in self._judges:
                         await sessions.enter_async_context(session_of(judge))
                     async with session_of(self._generator):
+                        if self._at_risk.suspects:
+                            await taker.take_alone(suspects)
                         await pool.run()
                     await evaluation.finished()
         except BudgetSpentError:
@@ -267,15 +264,19 @@ class RunExecution:
             raise
 
     def _work(self, writer: OutcomeWriter) -> Iterator[CaseWork]:
-        for left, done in pending_work(self._run, self._store, writer, self._until, lenders=self._lenders):
+        taken = self._at_risk.taken
+        for page, ends in pending_work(self._run, self._store, writer, self._until, lenders=self._lenders):
+            done = [end for end in ends if end.case_no not in taken] if taken else ends
             self._progress.done += len(done)
             self._progress.resumed += len(done)
             self._progress.failed += sum(end.failed for end in done)
-            yield from left
+            yield from (work for work in page if work.case_no not in taken) if taken else page
 
-    def _is_answered(self, work: CaseWork) -> bool:
-        """Whether all candidates of a case were generated before."""
-        return all((Stage.GENERATE, item) in work.stored for item in range(self._run.snapshot.candidate_count))
+    def _suspects(self, writer: OutcomeWriter) -> Iterator[CaseWork]:
+        """The suspects that have work left, and their neighbours."""
+        run, between = self._run, (min(self._at_risk.suspects), max(self._at_risk.suspects) + 1)
+        for page, _ in pending_work(run, self._store, writer, self._until, lenders=self._lenders, between=between):
+            yield from page
 
     async def _end(self, span: Any, status: RunStatus, error: str | None, batching: "Batching | None" = None) -> None:
         refuse_copy(self._forks, "saying how it ended")

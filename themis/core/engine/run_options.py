@@ -6,6 +6,7 @@ from typing import Any
 
 from themis.core.errors import InvalidArgumentError
 from themis.core.outcomes.stages import UNTIL_STAGES, Stage
+from themis.core.processes.noted_cases import NotedCases
 from themis.core.protocols import TracingProvider
 from themis.core.stores.job_rows import Fence
 from themis.core.text.nearest import nearest_hint
@@ -40,6 +41,21 @@ class RunProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class Precautions:
+    """Measures about cases that kill the process of their run. Cases are positions in the run.
+
+    Attributes:
+        make_notes: makes the notes of so many cases in flight; None keeps none.
+        alone: cases that run one at a time, before all others, in this order.
+        lost: cases that end as `worker_lost`, without being run.
+    """
+
+    make_notes: Callable[[int], NotedCases] | None = None
+    alone: tuple[int, ...] = ()
+    lost: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """Options of one execution of a run.
 
@@ -52,6 +68,7 @@ class RunOptions:
         progress: kept up to date.
         holds_lease: whether the claim is certain, where claims have leases; called before each case and each call.
         title: name and labels of a run that has none yet.
+        precautions: what is done about cases that kill the process.
         gives_back: whether a run whose provider works on its batches stops, for somebody to continue it later.
     """
 
@@ -64,6 +81,7 @@ class RunOptions:
     gives_back: bool = False
     holds_lease: Callable[[], bool] | None = None
     title: Title = field(default_factory=Title)
+    precautions: Precautions = field(default_factory=Precautions)
 
 
 def parse_until_stage(name: str) -> Stage:

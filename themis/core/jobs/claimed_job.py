@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from themis.core.components.resolution import make_importable
 from themis.core.engine.breaker import is_no_access
@@ -12,7 +12,7 @@ from themis.core.engine.calls.call_thread import at_home
 from themis.core.engine.compiling.compiled import recompile
 from themis.core.engine.retry_policy import is_passing, message_of, retry_after_s
 from themis.core.engine.run import RunExecution
-from themis.core.engine.run_options import RunOptions, RunProgress
+from themis.core.engine.run_options import Precautions, RunOptions, RunProgress
 from themis.core.errors import (
     BatchWaitError,
     BrokenOffError,
@@ -30,6 +30,7 @@ from themis.core.errors import (
 from themis.core.jobs.payload import read_payload
 from themis.core.jobs.self_imposed_limits import SelfImposedLimits
 from themis.core.jobs.time_limit import within
+from themis.core.outcomes.stages import WORKER_LOST
 from themis.core.queue.model import outages
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import DONE, AttemptOutcome, Cause
@@ -66,6 +67,7 @@ class JobOptions:
         holds_lease: whether its lease is not over; None where claims have no leases.
         progress: kept up to date during the run.
         enforce_time_limit: whether the time limit is enforced here; false when the owner of the process ends it.
+        precautions: what is done about cases that kill the process.
         snapshot: of the run, if it was loaded from the store already.
     """
 
@@ -75,6 +77,7 @@ class JobOptions:
     holds_lease: Callable[[], bool] | None = None
     progress: RunProgress | None = None
     enforce_time_limit: bool = True
+    precautions: Precautions = field(default_factory=Precautions)
     snapshot: RunSnapshot | None = None
 
 
@@ -191,6 +194,7 @@ async def _run_of(manifest: Manifest, store: RunStore, options: JobOptions) -> R
         progress=options.progress or RunProgress(),
         gives_back=options.fence is not None,
         holds_lease=options.holds_lease,
+        precautions=options.precautions,
     )
     execution = RunExecution(run, store, runtime, run_options)
     return await execution.execute()
@@ -213,6 +217,8 @@ def _outcome(record: RunRecord, store: RunStore) -> AttemptOutcome:
     cause = Cause.EXCEPTION if record.error is None else Cause.FAILED_CASES
     if failure is not None and is_no_access(failure):
         cause = Cause.AUTHENTICATION
+    elif failure is not None and failure.category == WORKER_LOST:
+        cause = Cause.FAILED_CASES
     elif failure is not None and failure.retryable:
         cause = Cause.TRANSIENT
     first = f"; the first: {failure.summary}" if failure else ""

@@ -19,8 +19,10 @@ from themis.core.experiment import Experiment
 from themis.core.jobs.batch_requests import write_request
 from themis.core.jobs.found_as import found_as
 from themis.core.jobs.payload import JobPayload
+from themis.core.jobs.predecessors import NOTHING, After, named_predecessors
 from themis.core.jobs.submittable import check_submittable, loaders_of
 from themis.core.queue.model.manifest_file import Limits
+from themis.core.queue.model.predecessors import Predecessors
 from themis.core.queue.model.store_address import StoreAddress
 from themis.core.queue.transitions.new_job import NewJob, Submission
 from themis.core.snapshot import RunSnapshot
@@ -43,6 +45,7 @@ class HowSubmitted:
     priority: int
     not_before_ns: int | None
     tags: tuple[str, ...]
+    after: After = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,9 @@ class PreparedJob:
             raise _run_exists(self.store, self.snapshot.run_id)
 
 
-def how_submitted(mode: NamedMode, priority: int, not_before: datetime | None, tags: Iterable[str]) -> HowSubmitted:
+def how_submitted(
+    mode: NamedMode, priority: int, not_before: datetime | None, tags: Iterable[str], after: After = NOTHING
+) -> HowSubmitted:
     """Return the checked options of a submission.
 
     Raises:
@@ -94,13 +99,23 @@ def how_submitted(mode: NamedMode, priority: int, not_before: datetime | None, t
     if not_before is not None and not_before.tzinfo is None:
         raise InvalidArgumentError(argument="not_before", detail="has no time zone")
     not_before_ns = None if not_before is None else _nanoseconds(not_before)
-    return HowSubmitted(mode_named(mode), priority, not_before_ns, checked(tags))
+    named = mode_named(mode)
+    if named == "batch" and any(after):
+        detail = "a batch request is in no queue, and cannot run after a job"
+        raise InvalidArgumentError(argument="after", detail=detail)
+    return HowSubmitted(named, priority, not_before_ns, checked(tags), after)
 
 
 def prepared(
-    experiment: Experiment, config_path: str | Path | None, how: HowSubmitted, store: RunStore | None = None
+    experiment: Experiment,
+    config_path: str | Path | None,
+    how: HowSubmitted,
+    store: RunStore | None = None,
+    after: Predecessors | None = None,
 ) -> PreparedJob:
     """Check and compile an experiment for its submission; its store, unless it is given, is opened, and may be made.
+
+    `after` are the jobs that `how` names, if they are known already.
 
     Raises:
         InputError: it cannot be submitted; the message says why.
@@ -119,6 +134,7 @@ def prepared(
         _job(snapshot.run_id, address, experiment.runtime, _payload(experiment, how.mode, path_text)),
         priority=how.priority,
         not_before_ns=how.not_before_ns,
+        after=named_predecessors(how.after, location) if after is None else after,
         tags=needed,
         distributions=distribution_versions([*components.uses(), *loaders_of(snapshot)]),
     )

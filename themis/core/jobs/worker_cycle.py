@@ -12,6 +12,7 @@ from themis.core.engine.calls.blocking import refuse_running_loop
 from themis.core.engine.run_options import RunProgress
 from themis.core.errors import ClaimLostError, OtherStoreError, StoreError, UnsettledError
 from themis.core.jobs.claimed_job import JobOptions, execute_job, execute_job_async
+from themis.core.jobs.precautions import precautions_under
 from themis.core.jobs.self_imposed_limits import SelfImposedLimits
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue.file_queue import FileQueue
@@ -198,6 +199,7 @@ class _ClaimedJob:
                 fence=claim.fence,
                 holds_lease=None if claim.lease is None else claim.lease.holds,
                 progress=progress,
+                precautions=precautions_under(claim.notes_path, claim.row),
             )
         except UnsettledError:
             raise

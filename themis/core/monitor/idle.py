@@ -8,7 +8,9 @@ from themis.core.errors import ManifestError, NewerManifestError
 from themis.core.queue.folder.listing import ListedJob
 from themis.core.queue.folder.pausing import Pause
 from themis.core.queue.model.claim_policy import ClaimPolicy
+from themis.core.queue.model.predecessors import listed, waits_for
 from themis.core.queue.port import Queue
+from themis.core.queue.transitions.dependents import HeldJobs
 
 LOOKED_INTO = 1_000
 """Maximum number of manifests that are read."""
@@ -24,6 +26,8 @@ class IdleQueue:
         queued, waiting: numbers of jobs that may be taken now, and only later.
         unusable_stores: one line for each store that cannot be opened now.
         refused: why this worker skips the first queued jobs, with the number of jobs per reason, most frequent first.
+        held: number of those that wait for other jobs; they are among `waiting`.
+        first_held: the first of those, and what it runs after, for people.
     """
 
     exists: bool
@@ -32,6 +36,8 @@ class IdleQueue:
     waiting: int = 0
     unusable_stores: tuple[str, ...] = ()
     refused: tuple[tuple[str, int], ...] = ()
+    held: int = 0
+    first_held: str | None = None
 
 
 def look(queue: Queue, policy: ClaimPolicy) -> IdleQueue:
@@ -40,7 +46,10 @@ def look(queue: Queue, policy: ClaimPolicy) -> IdleQueue:
     if not counts:
         return IdleQueue(exists=False)
     pause, queued = queue.paused, counts["queued"]
-    found = IdleQueue(exists=True, pause=pause, queued=queued, waiting=counts["waiting"])
+    held = queue.held(limit=1) if counts["waiting"] else HeldJobs(0, [])
+    first = next((f"{row.key} runs after {listed(waits_for(row))}" for row in held.first), None)
+    waiting = counts["waiting"]
+    found = IdleQueue(exists=True, pause=pause, queued=queued, waiting=waiting, held=held.number, first_held=first)
     if pause is not None or not queued:
         return found
     return IdleQueue(

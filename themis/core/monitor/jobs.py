@@ -13,6 +13,8 @@ from themis.core.outcomes.failure_groups import FailureGroup
 from themis.core.queue.admin.details import JobDetails
 from themis.core.queue.folder.log_files import attempt_of
 from themis.core.queue.folder.processes import is_suspended
+from themis.core.queue.model import predecessors
+from themis.core.queue.model.case_losses import CaseLosses, cases_in
 from themis.core.queue.model.queue_place import Place
 from themis.core.queue.port import Queue
 from themis.core.text.lines import cut
@@ -56,12 +58,16 @@ class JobNow:
             **row._asdict(),
             "name": self.name,
             "owner": asdict(row.owner) if row.owner else None,
+            "case_losses": asdict(CaseLosses.read(row.case_losses)) if row.case_losses else None,
             "why": self.why,
             "reasons": [asdict(reason) for reason in self.reasons],
             "failure_reasons": [group.document() for group in self.failures],
             "tags": list(details.tags),
+            "after": list(predecessors.of(row).done),
+            "after_ended": list(predecessors.of(row).ended),
+            "ready_ns": predecessors.own_time_ns(row),
             "alive": details.alive,
-            "attempts": [attempt._asdict() for attempt in details.attempts],
+            "attempts": [{**one._asdict(), "in_flight": cases_in(one.in_flight)} for one in details.attempts],
             "journal": details.journal,
             "paths": [str(path) for path in details.paths],
             "logs": [str(path) for path in details.logs],
@@ -86,6 +92,7 @@ def job_now(queue: Queue, key: str) -> JobNow:
         workers=queue.workers.seen(),
         store_error=details.store_error,
         suspended=is_suspended(details.row.owner),
+        waits_for=details.waits_for if predecessors.is_held(details.row) else None,
     )
     found = reasons(details.row, around)
     row = details.row

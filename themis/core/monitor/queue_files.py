@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from themis.core.queue.folder.listing import names_by_folder
 from themis.core.queue.model import layout, ordering
 from themis.core.queue.model.layout import Entry
+from themis.core.queue.model.predecessors import HELD_STAMP
 
 _NS = 1_000_000_000
 
@@ -107,12 +108,13 @@ class QueueFiles:
         now = layout.stamp(time.time_ns())
         due = [name for name in self.names[layout.WAITING] if name <= now]
         later = [name for name in self.names[layout.WAITING] if name > now]
+        timed = [name for name in later if not name.startswith(HELD_STAMP)]
         queued = _first(layout.QUEUED, self.names[layout.QUEUED], limit) + _first(layout.WAITING, due, limit)
         return Upcoming(
             claimed=_first(layout.CLAIMED, self.names[layout.CLAIMED], limit),
             queued=sorted(queued, key=ordering.claim_order)[:limit],
             waiting=_first(layout.WAITING, later, limit),
-            last_waiting=layout.parse(layout.WAITING, max(later)) if later else None,
+            last_waiting=layout.parse(layout.WAITING, max(timed)) if timed else None,
         )
 
     def oldest_s(self) -> dict[str, float]:
@@ -153,7 +155,7 @@ def _files(root: Path, state: str, names: Iterable[str]) -> Iterator[JobFile]:
             yield JobFile(state, None, None, None, None, None, path)
             continue
         stamp = entry.stamp
-        submitted, not_before = stamp if is_queued else None, stamp if is_waiting else None
+        submitted, not_before = stamp if is_queued else None, stamp if is_waiting and stamp != HELD_STAMP else None
         yield JobFile(state, entry.key, entry.priority, submitted, not_before, entry.attempt, path)
 
 

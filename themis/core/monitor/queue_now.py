@@ -6,8 +6,11 @@ from typing import Any
 from themis.core.queue.admin.forecast import Forecast
 from themis.core.queue.folder.pausing import Pause
 from themis.core.queue.folder.worker_registry import SeenWorker
+from themis.core.queue.model.predecessors import listed
 from themis.core.values.provider_state import ProviderState
 from themis.core.values.stalled_call import StalledCall
+
+_KEY_CHARACTERS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,19 @@ class RunningJob:
 
 @dataclass(frozen=True, slots=True)
 class UpcomingJob:
-    """One of the next jobs; `ready_ns` is the time from which it may be taken, if not now."""
+    """One of the next jobs; `ready_ns` is the time from which it may be taken, `after` the jobs that it waits for."""
 
     about: About
     priority: int | None
     attempt: int
     total: int
     ready_ns: int | None
+    after: tuple[str, ...] = ()
+
+    @property
+    def after_text(self) -> str | None:
+        """The jobs that it waits for, as a text of few characters; None without any."""
+        return f"after {listed((key[:_KEY_CHARACTERS] for key in self.after), 1)}" if self.after else None
 
 
 @dataclass(frozen=True, slots=True)

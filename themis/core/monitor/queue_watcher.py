@@ -14,6 +14,7 @@ from themis.core.monitor.watched_stores import WatchedStores
 from themis.core.monitor.workers import LiveWorkers
 from themis.core.queue.admin.forecast import Backlog, Paces, Past, Work, forecast
 from themis.core.queue.model.layout import Entry
+from themis.core.queue.model.predecessors import own_time_ns, waits_for
 from themis.core.queue.model.queue_place import Place
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.reading import JobAndRun
@@ -158,7 +159,7 @@ class QueueWatcher:
             Work(
                 self._stores.outline(found).kinds,
                 max(found.run.total_cases - self._stores.count_cases(found)[0], 0),
-                ready_s=max((found.job.ready_ns or 0) - now_ns, 0) / _NS,
+                ready_s=max((own_time_ns(found.job) or 0) - now_ns, 0) / _NS,
             )
             for entry in [*upcoming.queued, *upcoming.waiting]
             if (found := jobs.get(entry.key)) is not None and found.job.state == "queued"
@@ -177,7 +178,8 @@ class QueueWatcher:
         if found is None:
             return UpcomingJob(About(entry.key, None, UNKNOWN.generator, ()), entry.priority, 0, 0, None)
         about = _about(found, self._stores.outline(found))
-        return UpcomingJob(about, entry.priority, found.job.attempt + 1, found.run.total_cases, found.job.ready_ns)
+        job, total = found.job, found.run.total_cases
+        return UpcomingJob(about, entry.priority, job.attempt + 1, total, own_time_ns(job), waits_for(job))
 
     def _read_history(self) -> tuple[list[EndedJob], list[Past]]:
         found = self._stores.last_ended(self._locations.get(), self._queue_id, HISTORY)

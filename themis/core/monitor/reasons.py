@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # describing a pause needs none of them
     from themis.core.stores.job_rows import JobRow
 
 _NS = 1e9
+_SHOWN_JOBS = 3
 _BATCH = "batch"
 """The cause of an attempt that left its questions with a provider."""
 
@@ -42,6 +43,7 @@ class Surroundings:
         workers: all registered workers, dead ones too.
         store_error: why its store cannot be opened; None if it can.
         suspended: whether the process of its worker is suspended.
+        waits_for: jobs that it waits for, as texts; None for one that waits for none.
     """
 
     now_ns: int
@@ -52,6 +54,7 @@ class Surroundings:
     workers: "Sequence[SeenWorker]" = field(default_factory=tuple)
     store_error: str | None = None
     suspended: bool = False
+    waits_for: Sequence[str] | None = None
 
 
 def reasons(row: "JobRow", around: Surroundings) -> list[Reason]:
@@ -85,7 +88,9 @@ def _keeping_everybody(row: "JobRow", around: Surroundings) -> list[Reason]:
     if row.cancel_requested:
         found.append(Reason("cancel requested", "its cancellation was requested"))
     wait_s = ((row.ready_ns or 0) - around.now_ns) / _NS
-    if wait_s > 0:
+    if around.waits_for is not None:
+        found.append(Reason("after", _after(around.waits_for)))
+    elif wait_s > 0:
         until = f"it waits until {local_time(row.ready_ns)}, for {how_long(wait_s)} more"
         if row.cause == _BATCH:
             found.append(Reason("batch", f"it {row.message}; {until.removeprefix('it ')}"))
@@ -98,6 +103,13 @@ def _keeping_everybody(row: "JobRow", around: Surroundings) -> list[Reason]:
     if around.tags and alive and not any(set(around.tags) <= set(report.tags) for report in alive):
         found.append(Reason("tags", f"no live worker has its tags: {', '.join(around.tags)}"))
     return found
+
+
+def _after(waits_for: Sequence[str]) -> str:
+    if not waits_for:
+        return "the jobs that it waited for have ended, which the next worker that looks for a job acts on"
+    more = f"; and for {len(waits_for) - _SHOWN_JOBS:,} more" if len(waits_for) > _SHOWN_JOBS else ""
+    return f"it waits for {'; for '.join(waits_for[:_SHOWN_JOBS])}{more}"
 
 
 def _keeping_it_back(around: Surroundings) -> list[Reason]:

@@ -15,6 +15,7 @@ from themis.core.monitor.run_filter import ALL_RUNS, RunFilter
 from themis.core.monitor.run_outline import RunOutlines
 from themis.core.monitor.workers import LiveWorkers, calls_document
 from themis.core.outcomes.failure_groups import MOST_READ, FailureGroup, failure_groups
+from themis.core.queue.model.predecessors import waits_for
 from themis.core.queue.model.queue_place import Place
 from themis.core.statistics.score_tally import MetricSummary, means_of, summaries
 from themis.core.stores.job_rows import AttemptRow, JobRow, job_key
@@ -92,6 +93,7 @@ class RunNow:
             "attempt": job.attempt if job else None,
             "worker": job.owner.worker if job and job.owner else None,
             "job": job.key if job else None,
+            "after": list(waits_for(job)) if job else [],
             "reason": reason_of(self.state, self.standing.error),
             "error": self.standing.error,
             "store": self.store,

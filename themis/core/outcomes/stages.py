@@ -43,6 +43,9 @@ NAMES: dict[Stage, StageNames] = {
     Stage.JUDGE: StageNames("evaluation", "judge", "judge", "evaluation", "evaluation_failure"),
 }
 
+WORKER_LOST = "worker_lost"
+"""Category of a case that killed the process of its job, at whatever stage."""
+
 UNTIL_STAGES: dict[str, Stage] = {
     "generate": Stage.GENERATE,
     "reduce": Stage.REDUCE,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from themis.core.files import durable
 from themis.core.queue.admin.administration import QueueAdmin
-from themis.core.queue.folder import pausing
+from themis.core.queue.folder import listing, pausing
 from themis.core.queue.folder.pausing import Pause
 from themis.core.queue.folder.registration import FolderWorkers, Registration
 from themis.core.queue.folder.store_registry import OpenStore
@@ -26,9 +26,10 @@ from themis.core.queue.model.queue_place import Place
 from themis.core.queue.open_folder import QueueFolder
 from themis.core.queue.picking import listing_cache
 from themis.core.queue.picking.skipped_jobs import Allow
-from themis.core.queue.transitions import hostname_clash
+from themis.core.queue.transitions import dependent_moves, hostname_clash
 from themis.core.queue.transitions.bulk_submitting import BulkJob, BulkSubmitter
 from themis.core.queue.transitions.claims import Claim, ClaimResult
+from themis.core.queue.transitions.dependents import HeldJobs
 from themis.core.queue.transitions.new_job import NewJob, Prepare, Submission
 from themis.core.queue.transitions.submitting import Submitter
 from themis.core.stores.job_rows import JobRow, Owner
@@ -169,11 +170,26 @@ class FileQueue:
         """Seconds between two looks for jobs, when nothing else tells of them."""
         return listing_cache.rescan_s(self._folder.parts()[0])
 
-    def becomes_ready(self, before_ns: int) -> bool:
-        """Whether a job that waits for a time may be claimed before `before_ns`, in nanoseconds since 1970 UTC."""
+    def becomes_ready(self, before_ns: int, allow: Allow | None = None) -> bool:
+        """Whether a job that waits for a time may be claimed before `before_ns`, in nanoseconds since 1970 UTC.
+
+        Also whether one that waits for others, and that `allow` allows, waits for a job that is running.
+        """
         soon = layout.stamp(before_ns)
-        waiting = (path.name for path in (self.path / layout.WAITING).iterdir())
-        return any(name <= soon for name in waiting if not name.startswith("."))  # a name begins with its time
+        names = listing.names_in(f"{self.path}/{layout.WAITING}")
+        if any(name <= soon for name in names):  # a name begins with its time
+            return True
+        root, registry, next_job = self._folder.parts()
+        if next_job.look_at_dependents():  # what it waited for has just ended
+            self.wake()
+            return True
+        return dependent_moves.may_be_released_soon(root, registry, allow)
+
+    def held(self, limit: int = 0) -> HeldJobs:
+        """Return how many jobs wait for others, and the first of them."""
+        if not self._folder.exists(write=False):
+            return HeldJobs(0, [])
+        return dependent_moves.held(*self._folder.parts()[:2], limit)
 
     def register(self, worker: Owner) -> Registration:
         """Register a worker in the queue's folder.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from themis.core.queue.admin.administration import JobProblem
 from themis.core.queue.admin.details import JobDetails
-from themis.core.queue.admin.doctor import Finding
+from themis.core.queue.admin.findings import Finding
 from themis.core.queue.admin.job_commands import Edit
 from themis.core.queue.admin.pruning import Prunable
 from themis.core.queue.folder.lease import Lease
@@ -24,6 +24,7 @@ from themis.core.queue.model.states import AttemptOutcome
 from themis.core.queue.picking.skipped_jobs import Allow
 from themis.core.queue.transitions.bulk_submitting import BulkJob
 from themis.core.queue.transitions.claims import ClaimResult
+from themis.core.queue.transitions.dependents import HeldJobs
 from themis.core.queue.transitions.new_job import NewJob, Prepare, Submission
 from themis.core.stores.job_rows import Fence, JobRow, Owner
 from themis.core.stores.job_store import JobStore
@@ -67,6 +68,10 @@ class JobClaim(Protocol):
     @property
     def lease(self) -> Lease | None:
         """Lease of the claim; None where locks reach all workers."""
+
+    @property
+    def notes_path(self) -> Path | None:
+        """Path of the notes of the job's cases in flight; None when its folder cannot be made."""
 
     @property
     def is_held(self) -> bool:
@@ -264,8 +269,14 @@ class Queue(Protocol):
     def log_path(self, key: str, attempt: int) -> Path:
         """Return the path of an attempt's log on this machine."""
 
-    def becomes_ready(self, before_ns: int) -> bool:
-        """Whether a job that waits for a time may be claimed before `before_ns`, in nanoseconds since 1970 UTC."""
+    def becomes_ready(self, before_ns: int, allow: Allow | None = None) -> bool:
+        """Whether a job that waits for a time may be claimed before `before_ns`, in nanoseconds since 1970 UTC.
+
+        Also whether one that waits for others, and that `allow` allows, waits for a job that is running.
+        """
+
+    def held(self, limit: int = 0) -> HeldJobs:
+        """Return how many jobs wait for others, and the first of them."""
 
     def register(self, worker: Owner) -> Registered:
         """Register a worker; raises WorkerNameError when its name is invalid or in use."""

@@ -89,6 +89,9 @@ class JobRow(NamedTuple):
         lease_until_ms: time until which no other worker may take it from its owner, in milliseconds since 1970 UTC by
             the store's clock; None where locks reach all hosts, so that there are no leases. Any change of the job
             ends it.
+        predecessors: jobs that it runs after, as text; see `themis.core.queue.model.predecessors`. None without any.
+        awaited: marks of its links to dependents, see `themis.core.stores.queues.dependents`. They are set with these,
+            at any time, and so not by a change of this job.
     """
 
     key: str
@@ -116,6 +119,9 @@ class JobRow(NamedTuple):
     ended_ns: int | None = None
     updated_ns: int = 0
     lease_until_ms: int | None = None
+    case_losses: str | None = None
+    predecessors: str | None = None
+    awaited: int = 0
 
     @property
     def fence(self) -> Fence:
@@ -134,6 +140,7 @@ class AttemptRow(NamedTuple):
         cause: a `Cause`.
         message: text for people.
         exit_code: exit code of the job's process; None without one.
+        in_flight: the cases that its process was on when it died, as text; None when it ended otherwise.
     """
 
     attempt: int
@@ -146,6 +153,7 @@ class AttemptRow(NamedTuple):
     cause: str
     message: str
     exit_code: int | None = None
+    in_flight: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from themis.core.stores.job_rows import AttemptRow, Change, Fence, JobRow
+from themis.core.stores.queues.dependents import KeepsDependents
 
 
-class JobStore(Protocol):
+class JobStore(KeepsDependents, Protocol):
     """Keeps jobs beside their runs, in the same transactions.
 
     Every method may raise a `StoreError`.

@@ -10,6 +10,7 @@ from themis.core.base import FrozenModel
 from themis.core.configuration.sweeps.sweep import Sweep, sweep_of_mapping
 from themis.core.configuration.sweeps.sweep_file import sweep_in
 from themis.core.errors import InvalidArgumentError, RunExistsError
+from themis.core.jobs.predecessors import after_of, named_predecessors
 from themis.core.jobs.prepared_job import (
     HowSubmitted,
     NamedMode,
@@ -22,6 +23,7 @@ from themis.core.jobs.prepared_job import (
 from themis.core.jobs.queue_of_job import place_of, queue_of
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue.model.ordering import DEFAULT_PRIORITY
+from themis.core.queue.model.predecessors import Predecessors, waits_for
 from themis.core.queue.model.queue_place import Place
 from themis.core.queue.transitions.bulk_submitting import BulkJob, most_at_once
 from themis.core.stores.registry import location_of
@@ -46,12 +48,13 @@ class SubmittedRow(NamedTuple):
 
 
 class _Submitted(NamedTuple):
-    """Queue of a job (None for a batch request), its file, its state, and whether it is new."""
+    """Queue of a job (None for a batch request), its file, its state, whether it is new, and what it waits for."""
 
     place: Place | None
     path: Path | None
     status: str
     is_new: bool
+    after: tuple[str, ...] = ()
 
 
 class SubmittedSweep(FrozenModel):
@@ -80,6 +83,8 @@ def submit_sweep(  # noqa: PLR0913  # as for `submit_experiment`, and what is su
     priority: int = DEFAULT_PRIORITY,
     not_before: datetime | None = None,
     tags: Iterable[str] = (),
+    after: Iterable[str] = (),
+    after_ended: Iterable[str] = (),
 ) -> SubmittedSweep:
     """Submit a run for each row of a sweep; all of them are on disk on return, and in one group.
 
@@ -96,6 +101,8 @@ def submit_sweep(  # noqa: PLR0913  # as for `submit_experiment`, and what is su
         priority: 0 (first) to 9.
         not_before: the earliest start time, with its time zone.
         tags: tags that a worker must have to take them, in addition to `runtime.tags`.
+        after: jobs that must be done before any of them starts, see `submit_experiment`.
+        after_ended: jobs that must have ended before any of them starts, however.
 
     Raises:
         InputError: a row cannot be submitted, or two are the same run; the message names them.
@@ -109,7 +116,7 @@ def submit_sweep(  # noqa: PLR0913  # as for `submit_experiment`, and what is su
         sweep = sweep_of_mapping(sweep)
     elif not isinstance(sweep, Sweep):
         sweep = sweep_in(Path(sweep))
-    how = how_submitted(mode, priority, not_before, tags)
+    how = how_submitted(mode, priority, not_before, tags, after_of(after, after_ended))
     rows = open_rows(configs, sweep, list(overrides), tags=how.tags)
     name = group_name(group, sweep, configs, rows)
     done = [one for part in submit_rows(rows, how, name) for one in part]
@@ -129,12 +136,14 @@ def submit_rows(rows: Sequence[ExperimentRow], how: HowSubmitted, group: str) ->
         UnavailableError: a store or the queue cannot be used now; what was yielded stays.
     """
     stores: dict[StoreLocation, RunStore] = {}
+    after: dict[StoreLocation, Predecessors] = {}
     jobs = []
     for row in rows:
         location = location_of(row.experiment.storage)
         if location not in stores:
             stores[location] = persistent_store(row.experiment)
-        jobs.append(prepared(row.experiment, row.config, how, stores[location]))
+            after[location] = named_predecessors(how.after, location)
+        jobs.append(prepared(row.experiment, row.config, how, stores[location], after[location]))
     for job in jobs:
         _refuse_existing(job)
     size = most_at_once()
@@ -143,7 +152,7 @@ def submit_rows(rows: Sequence[ExperimentRow], how: HowSubmitted, group: str) ->
         submitted = _written(part) if how.mode == "batch" else _queued(part)
         _add_to_group(group, rows[start : start + size], part)
         yield [
-            SubmittedRow(row, summary_of(job, one.path, one.status, one.place), one.is_new)
+            SubmittedRow(row, summary_of(job, one.path, one.status, one.place, one.after), one.is_new)
             for row, job, one in zip(rows[start : start + size], part, submitted, strict=True)
         ]
 
@@ -170,7 +179,8 @@ def _queued(jobs: Sequence[PreparedJob]) -> list[_Submitted]:
             bulk = [BulkJob(job.job, job.write_run, job.policy == "rerun") for job in part]
             for batch in queue.submit_all(bulk):
                 for one in batch:
-                    found[one.row.key] = _Submitted(place, one.path, STATUS_OF_STATE[one.state], one.created)
+                    status, after = STATUS_OF_STATE[one.state], waits_for(one.row)
+                    found[one.row.key] = _Submitted(place, one.path, status, one.created, after)
     return [found[job.job.key] for job in jobs]
 
 

@@ -21,6 +21,7 @@ from themis.core.errors import ClaimLostError, ThemisError
 from themis.core.jobs.claimed_job import JobOptions, classify, execute_job_async
 from themis.core.jobs.environment import inherited_environment, job_environment, named_variables
 from themis.core.jobs.payload import read_payload
+from themis.core.jobs.precautions import precautions
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue.folder.lease_end import SharedEnd
 from themis.core.queue.model import manifest_file
@@ -148,6 +149,7 @@ async def _execute(
         fence=_fence(order, stores, manifest),
         holds_lease=None if lease is None else lambda: not lease.is_over(),
         progress=progress,
+        precautions=precautions(order.notes, order.token, order.alone, order.lost),
         enforce_time_limit=False,  # the worker does, even if this process hangs
         snapshot=snapshot,
     )

@@ -7,6 +7,7 @@ from themis.core.errors import ClaimLostError, ManifestError, QueueError, StoreE
 from themis.core.queue import AttemptOutcome, Cause, JobState
 from themis.core.queue.leases import Leases
 from themis.core.queue.model import manifest_file
+from themis.core.queue.model.case_losses import CaseLosses
 from themis.core.queue.port import JobClaim
 from themis.core.queue.write_check import check_writable
 from themis.core.stores.job_rows import JobRow
@@ -46,7 +47,8 @@ class Runs:
         except ManifestError as error:
             self._refuse(claim, error)
             return False
-        memory = self._memory_limit(slot, claim)
+        memory, notes = self._memory_limit(slot, claim), claim.notes_path
+        losses = CaseLosses.read(claim.row.case_losses)
         order = RunJob(
             key=claim.key,
             version=claim.version,
@@ -57,6 +59,9 @@ class Runs:
             allow_modules=settings.allow_modules,
             device=settings.devices[slot.number] if settings.devices else None,
             cgroup=memory.cgroup if memory else None,
+            notes=None if notes is None else str(notes),
+            alone=losses.alone,
+            lost=losses.ended,
         )
         lease = self._shared_lease(claim)
         try:

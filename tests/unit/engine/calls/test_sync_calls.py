@@ -16,7 +16,7 @@ from tests.support import thread_bound
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, dataset, experiment, scores_of
 from themis import evaluate
 from themis.core.config import RuntimeConfig
-from themis.core.engine.cases.evaluation import AHEAD
+from themis.core.engine.cases.ahead import AHEAD
 from themis.core.errors import ComponentError
 from themis.core.experiment import Experiment
 from themis.core.results import RunResult

@@ -279,6 +279,8 @@ def test_a_store_from_before_there_was_a_rule_is_read_as_it_is_and_counted_by_it
         old.execute("ALTER TABLE outcomes DROP COLUMN category")
         old.execute("ALTER TABLE runs DROP COLUMN name")
         old.execute("ALTER TABLE runs DROP COLUMN labels")
+        old.execute("ALTER TABLE jobs DROP COLUMN case_losses")
+        old.execute("ALTER TABLE job_attempts DROP COLUMN in_flight")
         old.execute("PRAGMA user_version = 2")
     with closing(sqlite_store(path)) as store:
         before = quickcheck(store, snapshot.run_id)

@@ -348,7 +348,9 @@ def test_a_store_of_the_version_before_gets_what_a_queue_needs(here: RowWorld) -
     for table in ("queues", "job_events", "job_logs", "workers"):
         here.run(f"DROP TABLE {table}")
     here.run("DROP INDEX jobs_next; DROP INDEX jobs_running; ALTER TABLE jobs DROP COLUMN needs")
-    here.run("DROP TABLE run_groups")
+    here.run("DROP TABLE run_groups; DROP TABLE job_dependents")
+    here.run("ALTER TABLE jobs DROP COLUMN predecessors; ALTER TABLE jobs DROP COLUMN awaited")
+    here.run("ALTER TABLE jobs DROP COLUMN case_losses; ALTER TABLE job_attempts DROP COLUMN in_flight")
     here.run("UPDATE store_meta SET value = '12' WHERE key = 'schema'")
     here.runs.close()
     here.runs.initialize()

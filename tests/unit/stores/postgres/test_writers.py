@@ -110,7 +110,7 @@ def test_a_newer_schema_and_tables_of_others_are_refused(store: PostgresRunStore
         connection.execute("UPDATE store_meta SET value = '1000' WHERE key = 'schema'")
         with pytest.raises(NewerSchemaError, match=r"written by a newer Themis \(schema 1000"):
             PostgresRunStore(url).initialize()
-        connection.execute("UPDATE store_meta SET value = '14' WHERE key = 'schema'")
+        connection.execute("UPDATE store_meta SET value = '17' WHERE key = 'schema'")
         PostgresRunStore(url).initialize()  # of the same generation: it can be used
         connection.execute("DELETE FROM store_meta WHERE key = 'schema'")
     with pytest.raises(StoreCorruptError, match="it has tables of another application"):

@@ -119,7 +119,8 @@ class Batching:
 
     def work(self, writer: OutcomeWriter, first: int) -> Iterator[list[CaseWork]]:
         """Yield the cases with work left, a page at a time, from about case number `first` on."""
-        for left, _ in pending_work(self.run, self.store, writer, Stage.GENERATE, lenders=self.lenders, first=first):
+        between, lenders = (first, None), self.lenders
+        for left, _ in pending_work(self.run, self.store, writer, Stage.GENERATE, lenders=lenders, between=between):
             yield left
 
     def writer(self, spend: BatchSpend | None = None) -> OutcomeWriter:

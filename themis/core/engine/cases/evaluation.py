@@ -15,6 +15,7 @@ from themis.core.config import RuntimeConfig
 from themis.core.engine.calls.call_thread import make_call
 from themis.core.engine.calls.sync_calls import SyncCalls
 from themis.core.engine.case_work import CaseWork
+from themis.core.engine.cases.ahead import most_ahead
 from themis.core.engine.cases.branches import Answers, branch_evaluations
 from themis.core.engine.cases.one_evaluation import CaseEvaluation, ScorePart
 from themis.core.engine.cases.pipeline import CasePipeline
@@ -27,17 +28,11 @@ from themis.core.outcomes.outcome import CaseEnd
 Judge = Callable[[CaseEvaluation], Awaitable[None]]
 """Asks the judges about a case."""
 
-AHEAD = 8
-"""Cases that may wait for their evaluation, per call in flight beyond the first."""
-
 LAST_WORD_S = 0.25
 """Seconds in which cases can still be scored after their run was cancelled."""
 
 TOGETHER_S = 0.01
 """Maximum seconds that a call waits for others, to be passed to its thread together, while there is room for more."""
-
-MOST_AHEAD = 1_000
-"""Upper limit of cases that may wait for their evaluation: their answers are in memory."""
 
 
 class Evaluation:
@@ -77,8 +72,7 @@ class Evaluation:
         self._is_branching = pipeline.is_branching
         self._branches = stretched(pipeline.branches, self._calls, is_observed=runner.is_observed)
         self._one = self._branches[0][1]
-        # One at a time is literal: with one call in flight the next case waits until this one is scored.
-        self._most = min(MOST_AHEAD, AHEAD * (runtime.max_concurrent_tasks - 1))
+        self._most = most_ahead(runtime.max_concurrent_tasks)
         self._pending = 0
         self._waiting: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()

@@ -96,6 +96,23 @@ class CasePipeline:
         families = {family_of(metric.live) for metric in parts.views[0].metrics}
         self._keeps_candidates = until >= Stage.JUDGE and not {PURE, LLM}.issuperset(families)
 
+    @property
+    def steps(self) -> list[Step]:
+        """All steps of a case that ask no judges, in order."""
+        chosen = (self._select_step, self._reduce_step) if self._reduces else ()
+        parts = [part.step for branch in self.branches for part in branch.parts]
+        return [*self._generate_steps, *(step for step in chosen if step is not None), *parts]
+
+    @property
+    def candidates(self) -> int:
+        """The number of candidates of a case."""
+        return len(self._generate_steps)
+
+    @property
+    def metrics(self) -> Sequence[LoadedComponent]:
+        """The metrics outside of views, by their number."""
+        return self._parts.views[0].metrics
+
     async def lost(self, work: CaseWork) -> Answers | CaseEnd:
         """The answers left of a case that has lost candidates, which are not asked for again."""
         if not self._parts.scores_each:

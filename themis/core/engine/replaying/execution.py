@@ -112,11 +112,11 @@ class ReplayExecution(RunExecution):
     def _work(self, writer: OutcomeWriter) -> Iterator[CaseWork]:
         """Yield the cases that have all of their generations, each with the outcomes that stay as they are."""
         del writer
-        cases = each_case(self._run)
+        cases, candidates = each_case(self._run), self._run.snapshot.candidate_count
         while page := list(islice(cases, PAGE)):
             left = self._left(page)
             for work in left:
-                if self._is_answered(work):
+                if work.is_answered(candidates):
                     self._replayed += 1
                     yield work
                 else:

@@ -10,6 +10,7 @@ from themis.core.queue.folder.pausing import Pause
 from themis.core.queue.folder.worker_registry import SeenWorker
 from themis.core.queue.model import layout
 from themis.core.queue.model.layout import Entry
+from themis.core.queue.model.predecessors import is_held
 from themis.core.queue.model.queue_place import RowsPlace
 from themis.core.queue.rows.this_host import ThisHost
 from themis.core.queue.rows.workers import seen_in
@@ -73,7 +74,8 @@ class QueueInStore:
             for row in found:
                 entry = _entry(row, state)
                 stamp = entry.stamp
-                submitted, not_before = stamp if state == "queued" else None, stamp if state == "waiting" else None
+                submitted = stamp if state == "queued" else None
+                not_before = stamp if state == "waiting" and not is_held(row) else None
                 attempt = row.attempt if state == "running" else None
                 yield JobFile(state, row.key, entry.priority, submitted, not_before, attempt, None)
 

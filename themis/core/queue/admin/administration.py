@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from themis.core.errors import JobError, QueueError, QueueFileError, StoreError
 from themis.core.queue.admin import details, doctor, job_commands, leftovers, pruning, rebuilding, relocation
 from themis.core.queue.admin.details import JobDetails
-from themis.core.queue.admin.doctor import Finding
 from themis.core.queue.admin.dry_run import DryRun
+from themis.core.queue.admin.findings import Finding
 from themis.core.queue.admin.job_commands import Edit, Retry
 from themis.core.queue.admin.pruning import Prunable
 from themis.core.queue.admin.relocation import Relocated, Told
@@ -51,7 +51,8 @@ class QueueAdmin:
         Raises:
             UnknownJobError, AmbiguousJobError: no job, or several jobs, match the key.
         """
-        return job_commands.cancel(*self._folder.parts(write=True), key)
+        row = job_commands.cancel(*self._folder.parts(write=True), key)
+        return self._with_dependents(row)
 
     def retry(self, key: str, *, edit: Edit | None = None) -> JobRow:
         """Queue a failed or cancelled job again; its budgets start over, its numbers continue.
@@ -67,13 +68,13 @@ class QueueAdmin:
         """
         root, registry, next_job = self._folder.parts(write=True)
         next_job.listing.wake()
-        return job_commands.retry(root, registry, key, Retry(edit=edit))
+        return self._with_dependents(job_commands.retry(root, registry, key, Retry(edit=edit)))
 
     def rerun(self, key: str) -> JobRow:
         """Queue an ended job again, also a done one; raises the same errors as `retry`."""
         root, registry, next_job = self._folder.parts(write=True)
         next_job.listing.wake()
-        return job_commands.retry(root, registry, key, Retry(rerun=True))
+        return self._with_dependents(job_commands.retry(root, registry, key, Retry(rerun=True)))
 
     def reschedule(self, key: str, *, priority: int | None = None, not_before_ns: int | None = None) -> JobRow:
         """Change the priority of a queued job, or the time before which it is not claimed; None leaves it unchanged.
@@ -127,14 +128,29 @@ class QueueAdmin:
         """Cancel many jobs with one listing of the folders; an error for one job does not stop the others."""
         root, registry, next_job = self._folder.parts(write=True)
         listed = moves.list_files(root)
-        return each_of(keys, lambda key: job_commands.cancel(root, registry, next_job, key, listed))
+
+        def cancel(key: str) -> JobRow:
+            return self._with_dependents(job_commands.cancel(root, registry, next_job, key, listed))
+
+        return each_of(keys, cancel)
 
     def retry_each(self, keys: Iterable[str], *, edit: Edit | None = None) -> Iterator[JobRow | JobProblem]:
         """Queue many jobs again, like `cancel_each`."""
         root, registry, next_job = self._folder.parts(write=True)
         next_job.listing.wake()
         listed = moves.list_files(root)
-        return each_of(keys, lambda key: job_commands.retry(root, registry, key, Retry(edit=edit), listed=listed))
+
+        def retry(key: str) -> JobRow:
+            row = job_commands.retry(root, registry, key, Retry(edit=edit), listed=listed)
+            return self._with_dependents(row)
+
+        return each_of(keys, retry)
+
+    def _with_dependents(self, row: JobRow) -> JobRow:
+        """Move the dependents of a job that a person has moved, which workers would do at their next look."""
+        if row.awaited:
+            self._folder.parts()[2].look_at_dependents()
+        return row
 
     def pause(self, reason: str | None = None) -> Pause:
         """Stop claims until `resume`; running jobs continue."""

@@ -12,7 +12,7 @@ from themis.core.queue.model import layout, manifest_file
 from themis.core.queue.model.layout import Entry
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import JobState
-from themis.core.queue.transitions import claim_liveness, moves
+from themis.core.queue.transitions import claim_liveness, dependents, moves
 from themis.core.stores.job_rows import AttemptRow, JobRow, Owner
 from themis.core.stores.job_store import JobStore
 
@@ -51,6 +51,7 @@ class JobDetails:
             None when the store can be opened.
         kept_logs: the ends of the output of its attempts that a store keeps, where there is no shared folder.
         has_file: whether the queue has a file for each job.
+        waits_for: jobs that it waits for, each with its state, as texts for people.
     """
 
     row: JobRow
@@ -63,6 +64,7 @@ class JobDetails:
     store_error: str | None = None
     kept_logs: tuple[KeptLog, ...] = ()
     has_file: bool = True
+    waits_for: tuple[str, ...] = ()
 
 
 def of_job(root: QueueRoot, registry: StoreRegistry, key: str, here: Owner) -> JobDetails:
@@ -82,6 +84,7 @@ def of_job(root: QueueRoot, registry: StoreRegistry, key: str, here: Owner) -> J
         alive=locks.is_locked(root.locks_folder, row.key) or claim_liveness.has_lease_elsewhere(store, row, here),
         logs=log_files.of_job(root.path / layout.LOGS / row.key),
         tags=_tags_needed(store, row.key),
+        waits_for=tuple(dependents.waited_for(store, row)),
     )
 
 

@@ -4,7 +4,6 @@ import heapq
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
@@ -12,6 +11,7 @@ from themis.core.errors import ManifestError, OtherStoreError, StoreMissingError
 from themis.core.files import durable
 from themis.core.queue.admin import leftovers
 from themis.core.queue.admin.dry_run import DryRun
+from themis.core.queue.admin.findings import Finding, of_dependents
 from themis.core.queue.folder import bell, journal, locks
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.folder.store_registry import ScanProgress, StoreRegistry, rows_of
@@ -19,6 +19,7 @@ from themis.core.queue.model import layout, manifest_file
 from themis.core.queue.model.layout import Entry
 from themis.core.queue.picking.next_job import NextJob
 from themis.core.queue.transitions import moves, restored_rows
+from themis.core.queue.transitions.dependent_moves import DependentMover
 from themis.core.stores.job_rows import JobRow, Owner
 from themis.core.stores.job_store import JobStore
 
@@ -27,27 +28,6 @@ _PUT_BACK = (
     "or, if it is gone for good, remove its file from the queue's folder `stores`"
 )
 _WAITS = "left in place until its results store can be used again"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something out of place.
-
-    Attributes:
-        what: a job's key, or a path.
-        problem: description of the problem.
-        action: the repair; None when there is no automatic one.
-        advice: advice for the operator; None when nothing is left to do.
-        fixed: whether the repair was made.
-        harmless: whether nothing needs to be done.
-    """
-
-    what: str
-    problem: str
-    action: str | None = None
-    advice: str | None = None
-    fixed: bool = False
-    harmless: bool = False
 
 
 def examine(
@@ -89,6 +69,7 @@ def examine(
                 yield from _misplaced(root, next_job, entry.folder, entry.name, owner, fix=fix)
         if found is not None and not entries:
             yield from _without_file(root, next_job, *found, owner, fix=fix)
+    yield from _dependents(root, registry, fix=fix)
     yield from _left(root, fix=fix)
     yield from _doorbell(root, fix=fix)
     for name, why in next_job.unusable.items():
@@ -96,6 +77,12 @@ def examine(
 
 
 _Known = tuple[JobStore, JobRow]
+
+
+def _dependents(root: QueueRoot, registry: StoreRegistry, *, fix: bool) -> Iterator[Finding]:
+    look = DependentMover(root, registry).look
+    for _, store in registry.usable():
+        yield from of_dependents(store, root.queue_id, look, fix=fix)
 
 
 def _files(root: QueueRoot) -> tuple[list[tuple[str, str]], Iterator[Entry]]:

@@ -9,12 +9,13 @@ from themis.core.files import durable
 from themis.core.queue.folder import bell, journal, locks, processes
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.folder.store_registry import StoreRegistry
-from themis.core.queue.model import layout, manifest_file, states
+from themis.core.queue.model import layout, manifest_file, predecessors, states
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import ENDED, JobState
 from themis.core.queue.picking.next_job import NextJob
-from themis.core.queue.transitions import moves
+from themis.core.queue.transitions import dependents, moves
 from themis.core.queue.transitions.claims import clear_cancel_flag
+from themis.core.queue.transitions.dependents import QueuedAgain
 from themis.core.queue.transitions.moves import Move
 from themis.core.queue.transitions.new_job import refuse_place
 from themis.core.stores.job_rows import Change, JobRow
@@ -81,12 +82,16 @@ def retry(root: QueueRoot, registry: StoreRegistry, prefix: str, how: Retry, *, 
         if row.state not in ENDED or (row.state == JobState.DONE and not how.rerun):
             detail = "only a failed or cancelled job can be retried"
             raise JobStateError(key=row.key, state=row.state, detail=detail)
+        if why_not := dependents.why_not_again(store, row):
+            raise JobStateError(key=row.key, state=row.state, detail=why_not)
         if lock is None:
             raise QueueBusyError(path=root.path, key=row.key)
         now_ns = time.time_ns()
         manifest = None if how.edit is None else how.edit(_manifest(store, row.key))
         text = None if manifest is None else manifest_file.encode(manifest).decode("ascii")
-        move = Move(lambda read: _sent_back(read, now_ns, manifest), manifest=text)
+        again = QueuedAgain(store, lambda read: _sent_back(read, now_ns, manifest))
+        again.decide(row)  # refuses what cannot be queued before its file is touched
+        move = Move(again.decide, manifest=text, also=again.write_links)
         back = _moved(root, store, row, "retry", move, listed)
         clear_cancel_flag(root, row.key)
         return back
@@ -125,7 +130,7 @@ def reschedule(
         now_ns = time.time_ns()
 
         def decide(read: JobRow) -> Change:
-            return states.rescheduled(read, now_ns, priority=priority, ready_ns=not_before_ns)
+            return predecessors.rescheduled(read, now_ns, priority=priority, ready_ns=not_before_ns)
 
         return _moved(root, store, row, "set", Move(decide))
     finally:

@@ -70,6 +70,7 @@ def _remove_lock(root: QueueRoot, registry: StoreRegistry, key: str) -> bool:
         return False
     try:
         if registry.find_exactly(key) is None:
+            root.notes.remove(key)
             lock.remove(root.locks_folder)
             return True
     finally:

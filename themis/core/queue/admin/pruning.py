@@ -32,6 +32,7 @@ from themis.core.queue.transitions.claims import clear_cancel_flag
 from themis.core.queue.transitions.moves import Move
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.job_store import JobStore
+from themis.core.stores.queues.dependents import WAITS
 
 _BATCH = 200  # number of jobs whose locks are held, folders synced and rows committed together
 
@@ -102,7 +103,8 @@ def _prune_jobs(root: QueueRoot, items: Sequence[Prunable], listed: Mapping[str,
                 held.callback(lock.release)
                 row = store.load(item.name)
                 known = row is not None and (row.queue_id, row.version) == (root.queue_id, item.version)
-                if row is not None and known and not _is_moved_elsewhere(root, row, listed):
+                # Those that wait for it are to hear of its end first.
+                if row is not None and known and not row.awaited & WAITS and not _is_moved_elsewhere(root, row, listed):
                     going.append((item, row, lock))
         _remove_files(root, [row for _, row, _ in going], listed)
         now_ns = time.time_ns()
@@ -124,6 +126,7 @@ def _remove_files(root: QueueRoot, rows: Sequence[JobRow], listed: Mapping[str, 
     touched: set[str] = set()
     for row in rows:
         clear_cancel_flag(root, row.key)
+        root.notes.remove(row.key)
         durable.unlink(_journal(root, row.key))
         _remove_tree(_logs(root, row.key))
         for path in moves.locate(root, row, listed):

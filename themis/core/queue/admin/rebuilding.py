@@ -13,7 +13,7 @@ from pathlib import Path
 
 from themis.core.errors import QueueRootError, UnavailableError
 from themis.core.files import guarded
-from themis.core.queue.admin.doctor import Finding
+from themis.core.queue.admin.findings import Finding
 from themis.core.queue.folder import store_registry
 from themis.core.queue.folder.processes import this_process
 from themis.core.queue.folder.root import publish_queue_file

@@ -20,6 +20,7 @@ from themis.core.errors import (
 from themis.core.files import durable, guarded
 from themis.core.files.filesystems import network_filesystem
 from themis.core.queue.folder import bell, location
+from themis.core.queue.folder.cases_in_flight import NotesFolder
 from themis.core.queue.folder.lease import LEASE_S, LONGEST_S, SHORTEST_S
 from themis.core.queue.folder.location import QueueLocation, Whereabouts
 from themis.core.queue.model import layout, outages
@@ -48,6 +49,11 @@ class QueueRoot:
     locks_folder: str
     shared: bool = False
     lease_s: float = LEASE_S
+
+    @property
+    def notes(self) -> NotesFolder:
+        """Folder of what the processes of its jobs on this host note of the cases that they are on."""
+        return NotesFolder.of_queue(self.path, self.queue_id, shared=self.shared)
 
     def folder(self, name: str) -> str:
         """Return the path of a folder of the queue, as a string: names are made by the thousand."""

@@ -141,7 +141,7 @@ def place_of(row: JobRow, now_ns: int) -> tuple[str, str]:
 
 def log_path(root: Path, key: str, attempt: int) -> Path:
     """Return the path of an attempt's log."""
-    return root / LOGS / key / f"{attempt}.log"
+    return root.joinpath(LOGS, key, f"{attempt}.log")  # at once: hot, once an attempt
 
 
 def claimed_name(key: str, attempt: int, token: str) -> str:

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from themis.core.queue.model import retry_policy
+from themis.core.processes.noted_cases import InFlight
+from themis.core.queue.model import case_losses, retry_policy
+from themis.core.queue.model.attempt_ends import ended_attempt, fate
 from themis.core.queue.model.outages import Lack
-from themis.core.stores.job_rows import AttemptRow, Change, JobRow, Owner
+from themis.core.stores.job_rows import Change, JobRow, Owner
 from themis.core.text.lines import cut
 
 NO_QUEUE = ""
@@ -74,6 +76,7 @@ class Cause(StrEnum):
     AUTHENTICATION = "authentication"
     REPEATED = "repeated failure"
     FAILED_CASES = "failed cases"
+    PREDECESSOR = "predecessor"
 
 
 class Charge(StrEnum):
@@ -119,7 +122,7 @@ POLICIES: dict[Cause, Policy] = {
     Cause.LEASE_LOST: _NOBODYS_FAULT,
     **dict.fromkeys((Cause.RUN_IN_USE, Cause.BATCH), Policy(backoff=True)),
     Cause.PROVIDER: Policy(backoff=True, grows=True),
-    **dict.fromkeys((Cause.CANCELLED, Cause.BUDGET), Policy(ends=JobState.CANCELLED)),
+    **dict.fromkeys((Cause.CANCELLED, Cause.BUDGET, Cause.PREDECESSOR), Policy(ends=JobState.CANCELLED)),
 }
 """Consequences of each cause: failures are classified once, as a value, before anything is written."""
 
@@ -134,6 +137,7 @@ class AttemptOutcome:
         retry_after_s: seconds before which it must not be retried, as the remote side asked; None when it did not.
         exit_code: exit code of the job's process, negative for a signal; None without one.
         lack: kind of the outage; None for other causes.
+        in_flight: the cases that the job's process was on when it died; None if it ended otherwise, or noted none.
     """
 
     cause: Cause
@@ -141,6 +145,7 @@ class AttemptOutcome:
     retry_after_s: float | None = None
     exit_code: int | None = None
     lack: Lack | None = None
+    in_flight: InFlight | None = None
 
     def __post_init__(self) -> None:
         """Cut the message."""
@@ -176,17 +181,15 @@ def settled(row: JobRow, outcome: AttemptOutcome, now_ns: int, jitter: float) ->
         jitter: a random number from 0 to 1, which spreads the next attempts.
     """
     policy = POLICIES[outcome.cause]
-    failures = row.failures + (policy.charge is Charge.ATTEMPTS)
-    lost = row.lost + (policy.charge is Charge.WORKER_LOST)
-    used_up = failures >= row.max_attempts if policy.charge is Charge.ATTEMPTS else lost >= row.max_worker_lost
-    state, ready_ns, ended_ns = policy.ends, None, None
-    if state is None and policy.charge is not Charge.NOBODY and used_up:
+    is_failure, is_lost = policy.charge is Charge.ATTEMPTS, policy.charge is Charge.WORKER_LOST
+    charged = case_losses.charged(row, outcome.in_flight, is_failure=is_failure, is_lost=is_lost)
+    state, ready_ns = policy.ends, None
+    if state is None and charged.is_used_up:
         state = JobState.FAILED
-    if state is not None:
-        ended_ns = now_ns
-    elif policy.backoff:
-        tries = row.attempt if policy.grows else failures
+    if state is None and policy.backoff and charged.culprit is None:
+        tries = row.attempt if policy.grows else charged.failures
         ready_ns = now_ns + int(retry_policy.delay_s(tries, outcome.retry_after_s, jitter) * _NS)
+    message = outcome.message + charged.remark
     after = _next(
         row,
         now_ns,
@@ -194,27 +197,28 @@ def settled(row: JobRow, outcome: AttemptOutcome, now_ns: int, jitter: float) ->
         token=None,
         owner=None,
         submitted_ns=now_ns if policy.behind else row.submitted_ns,
-        failures=failures,
-        lost=lost,
+        failures=charged.failures,
+        lost=charged.lost,
         cause=outcome.cause,
-        message=outcome.message,
+        message=message,
         ready_ns=ready_ns,
-        ended_ns=ended_ns,
+        ended_ns=None if state is None else now_ns,
+        case_losses=charged.losses,
     )
     if state is None and row.cancel_requested:
         after = _cancelled(after, now_ns)
-    return Change(after, ended=_ended_attempt(row, outcome.cause, outcome.message, now_ns, outcome.exit_code))
+    return Change(after, ended=ended_attempt(row, outcome.cause, message, now_ns, outcome.exit_code, outcome.in_flight))
 
 
-def recovered(row: JobRow, now_ns: int, *, excused: bool = False) -> Change:
+def recovered(row: JobRow, now_ns: int, *, excused: bool = False, in_flight: InFlight | None = None) -> Change:
     """Recover a job whose file was found and that no living worker has: its owner, if it had one, is dead.
 
-    `excused` means that its attempt had ended, and this could not be written.
+    `excused` means that its attempt had ended, and this could not be written; else it was on the cases `in_flight`.
     """
     if row.state == JobState.RUNNING:
-        end = f"the end of attempt {row.attempt} could not be written", f"{_fate(row)} in attempt {row.attempt}"
-        outcome = AttemptOutcome(Cause.OUTAGE, end[0]) if excused else AttemptOutcome(Cause.WORKER_LOST, end[1])
-        return settled(row, outcome, now_ns, 0.0)
+        end = f"the end of attempt {row.attempt} could not be written", f"{fate(row)} in attempt {row.attempt}"
+        lost = AttemptOutcome(Cause.WORKER_LOST, end[1], in_flight=in_flight)
+        return settled(row, AttemptOutcome(Cause.OUTAGE, end[0]) if excused else lost, now_ns, 0.0)
     if row.state == JobState.QUEUED and row.cancel_requested:
         return cancelled(row, now_ns)
     return Change(_next(row, now_ns))
@@ -244,6 +248,7 @@ def sent_back(row: JobRow, now_ns: int, *, priority: int | None = None) -> Chang
         ready_ns=None,
         failures=0,
         lost=0,
+        case_losses=None,
         cancel_requested=False,
         token=None,
         owner=None,
@@ -270,22 +275,6 @@ def pruned(row: JobRow, now_ns: int) -> Change:
 
 def _next(row: JobRow, now_ns: int, **changes: Any) -> JobRow:
     return row._replace(version=row.version + 1, updated_ns=now_ns, lease_until_ms=None, **changes)
-
-
-def _fate(row: JobRow) -> str:
-    owner = row.owner
-    if owner is None:
-        return "its worker died"
-    if row.lease_until_ms is None:
-        return f"worker {owner.worker} (pid {owner.pid}) died"
-    return f"worker {owner.worker} (pid {owner.pid} on {owner.host}) died, or did not renew its lease,"
-
-
-def _ended_attempt(row: JobRow, cause: Cause, message: str, now_ns: int, exit_code: int | None) -> AttemptRow:
-    owner = row.owner
-    worker, host, pid = ("", "", 0) if owner is None else (owner.worker, owner.host, owner.pid)
-    started_ns = row.started_ns or now_ns
-    return AttemptRow(row.attempt, row.token or "", worker, host, pid, started_ns, now_ns, cause, message, exit_code)
 
 
 def _cancelled(row: JobRow, now_ns: int) -> JobRow:

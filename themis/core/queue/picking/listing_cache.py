@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from themis.core.queue.folder.root import QueueRoot
-from themis.core.queue.model import layout, ordering
+from themis.core.queue.model import layout, ordering, predecessors
 from themis.core.queue.model.layout import Entry
 from themis.core.queue.picking.due_jobs import Due, due_by_name
 from themis.core.queue.picking.skipped_jobs import SkippedJobs
@@ -113,7 +113,9 @@ class ListingCache:
         if known is not None and known.changed == changed:
             return known.names
         # A file with a leading dot is being copied by a tool that will rename it, or belongs to another program.
-        names = frozenset(name for name in os.listdir(path) if name[0] != ".")  # noqa: PTH208  # very many
+        # One that waits for other jobs has no place in the order until it is released.
+        passed = (".", predecessors.HELD_STAMP) if folder == layout.WAITING else "."
+        names = frozenset(name for name in os.listdir(path) if not name.startswith(passed))  # noqa: PTH208  # very many
         self._listings.pop(folder, None)
         if changed is not None and now_ns - changed[1] >= SETTLED_NS:
             self._listings[folder] = _Listing(names, changed)

@@ -23,6 +23,7 @@ from themis.core.queue.picking.skipped_jobs import Allow, SkippedJobs
 from themis.core.queue.transitions import quarantine
 from themis.core.queue.transitions.claiming import Claimer
 from themis.core.queue.transitions.claims import Claim, ClaimResult
+from themis.core.queue.transitions.dependent_moves import DependentMover
 from themis.core.stores.job_rows import JobRow, Owner
 
 _NS = 1_000_000_000
@@ -52,6 +53,8 @@ class NextJob:
         self._root = root
         self._registry = registry
         self._claimer = Claimer(root, registry)
+        self._mover = DependentMover(root, registry)
+        self._has_dependents = True
         self._copy_grace_s = copy_grace_s
         self._torn: dict[str, _Torn] = {}
 
@@ -110,8 +113,16 @@ class NextJob:
             self._set_aside(entry or Entry(folder, name, key=""), error, owner)
         return None
 
+    def look_at_dependents(self) -> int:
+        """Release, cancel or open again jobs that run after others; return how many were moved."""
+        moved, self._has_dependents = self._mover.look()
+        return moved
+
     def _refill(self, owner: Owner, tried: set[str]) -> None:
         self._recovered += self.recover(owner)
+        # A listing that ran out is filled again at once; what is due for others was seen with the last one.
+        if self._has_dependents or self.listing.is_old():
+            self.look_at_dependents()
         self.listing.fill(time.time_ns(), tried)
 
     def _try(

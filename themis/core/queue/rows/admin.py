@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from themis.core.errors import ManifestError
 from themis.core.queue.admin.administration import JobProblem, each_of
 from themis.core.queue.admin.details import JobDetails
-from themis.core.queue.admin.doctor import Finding
+from themis.core.queue.admin.findings import Finding, of_dependents
 from themis.core.queue.admin.job_commands import Edit
 from themis.core.queue.admin.pruning import Prunable
 from themis.core.queue.folder import listing
@@ -19,6 +19,7 @@ from themis.core.queue.folder.store_registry import ScanProgress
 from themis.core.queue.model import layout
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.rows import details, job_commands, pruning
+from themis.core.queue.rows.dependents import DependentRows
 from themis.core.queue.rows.picking import NextRow
 from themis.core.queue.rows.queue_store import QueueStore
 from themis.core.stores.job_rows import JobRow
@@ -36,17 +37,17 @@ class RowAdmin:
 
     def cancel(self, key: str) -> JobRow:
         """Cancel a job; a running one is asked to stop."""
-        return job_commands.cancel(self._there, self._next, key)
+        return self._with_dependents(job_commands.cancel(self._there, self._next, key))
 
     def retry(self, key: str, *, edit: Edit | None = None) -> JobRow:
         """Queue a failed or cancelled job again; its budgets start over, its numbers continue."""
         self._next.wake()
-        return job_commands.retry(self._there, key, edit=edit)
+        return self._with_dependents(job_commands.retry(self._there, key, edit=edit))
 
     def rerun(self, key: str) -> JobRow:
         """Queue an ended job again, also a done one."""
         self._next.wake()
-        return job_commands.retry(self._there, key, rerun=True)
+        return self._with_dependents(job_commands.retry(self._there, key, rerun=True))
 
     def reschedule(self, key: str, *, priority: int | None = None, not_before_ns: int | None = None) -> JobRow:
         """Change the priority of a queued job, or the time before which it is not claimed."""
@@ -80,6 +81,12 @@ class RowAdmin:
     def retry_each(self, keys: Iterable[str], *, edit: Edit | None = None) -> Iterator[JobRow | JobProblem]:
         """Queue many jobs again, like `cancel_each`."""
         return each_of(keys, lambda key: self.retry(key, edit=edit))
+
+    def _with_dependents(self, row: JobRow) -> JobRow:
+        """Move the dependents of a job that a person has moved, which workers would do at their next look."""
+        if row.awaited:
+            DependentRows(self._there).look()
+        return row
 
     def pause(self, reason: str | None = None) -> Pause:
         """Stop claims until `resume`; running jobs continue."""
@@ -154,6 +161,8 @@ class RowAdmin:
             after = self._next.recover_row(row, this_process()) if fix else None
             state = "" if after is None else f": {after.state}"
             yield Finding(row.key, "is run by a worker that is dead", f"given back{state}", fixed=after is not None)
+        there = self._there
+        yield from of_dependents(there.jobs, there.queue_id, DependentRows(there).look, fix=fix)
         for row in pruning.each_row(self._there, progress):
             if row.state not in {"queued", "running"}:
                 continue

@@ -5,6 +5,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from themis.core.errors import ClaimLostError, StoreError
 from themis.core.queue.folder.lease import Lease
@@ -47,7 +48,7 @@ class RowClaim:
         self._is_held = True
         self._ended_ns: int | None = None
         self._asked: dict[AttemptRow, JobRow] = {}
-        self._is_cancelled = False
+        self._is_cancelled = self._is_excused = False
         self._look_s = 0.0
 
     @property
@@ -74,6 +75,11 @@ class RowClaim:
     def store(self) -> JobStore:
         """Store of the row."""
         return self._there.jobs
+
+    @property
+    def notes_path(self) -> Path | None:
+        """Path of the notes of the job's cases in flight; None when its folder cannot be made."""
+        return self._there.here.notes.path(self.key)
 
     @property
     def is_held(self) -> bool:
@@ -135,13 +141,15 @@ class RowClaim:
         """
         if not self._is_held:
             raise ClaimLostError(key=self.key, version=self.version)
+        notes = self._there.here.notes
+        outcome = notes.added(outcome, self.row)
         now_ns = self._ended_ns = self._ended_ns or self._there.now_ns(fresh=False)
         jitter = random.random()  # noqa: S311  # spreads the next attempts
+        asked = states.settled(self.row, outcome, now_ns, jitter)
 
         def decide(read: JobRow) -> Change:
-            return states.settled(read, outcome, now_ns, jitter)
+            return asked if read is self.row else states.settled(read, outcome, now_ns, jitter)
 
-        asked = decide(self.row)
         try:
             row = self._settled(decide, outcome, also) or self._written()
         except StoreError:
@@ -152,7 +160,10 @@ class RowClaim:
             self.lose()
             raise ClaimLostError(key=self.key, version=self.version)
         self._is_held = False
-        self._there.here.forget(self.row.token)
+        if self._is_excused:
+            self._there.here.forget(self.row.token)
+        if outcome.cause is not Cause.DONE:
+            notes.remove(self.key)
         return row
 
     def give_back(self, why: str = "given back") -> JobRow:
@@ -165,6 +176,7 @@ class RowClaim:
         The claim stays valid, and can still be settled.
         """
         if self.row.token is not None:
+            self._is_excused = True
             self._there.here.excuse(self.row.token)
 
     def abandon(self) -> None:

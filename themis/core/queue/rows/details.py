@@ -12,6 +12,7 @@ from themis.core.queue.model import layout
 from themis.core.queue.model.states import JobState
 from themis.core.queue.rows.job_commands import manifest_of
 from themis.core.queue.rows.queue_store import QueueStore
+from themis.core.queue.transitions import dependents
 from themis.core.stores.job_rows import AttemptRow, JobRow
 from themis.core.stores.queues.port import JobEvent
 
@@ -35,6 +36,7 @@ def of_job(there: QueueStore, row: JobRow) -> JobDetails:
         tags=_tags(there, row.key),
         kept_logs=tuple(kept),
         has_file=False,
+        waits_for=tuple(dependents.waited_for(there.jobs, row)),
     )
 
 

@@ -5,13 +5,15 @@ from dataclasses import asdict
 from themis.core.errors import AmbiguousJobError, JobStateError, QueueBusyError, UnknownJobError
 from themis.core.queue.admin.job_commands import Edit
 from themis.core.queue.folder import processes
-from themis.core.queue.model import manifest_file, states
+from themis.core.queue.model import manifest_file, predecessors, states
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import ENDED, JobState
 from themis.core.queue.rows import moves
 from themis.core.queue.rows.moves import Move
 from themis.core.queue.rows.picking import NextRow
 from themis.core.queue.rows.queue_store import QueueStore, event
+from themis.core.queue.transitions import dependents
+from themis.core.queue.transitions.dependents import QueuedAgain
 from themis.core.queue.transitions.new_job import refuse_place
 from themis.core.stores.job_rows import Change, JobRow
 
@@ -71,6 +73,8 @@ def retry(there: QueueStore, prefix: str, *, rerun: bool = False, edit: Edit | N
         if row.state not in ENDED or (row.state == JobState.DONE and not rerun):
             detail = "only a failed or cancelled job can be retried"
             raise JobStateError(key=row.key, state=row.state, detail=detail)
+        if why_not := dependents.why_not_again(there.jobs, row):
+            raise JobStateError(key=row.key, state=row.state, detail=why_not)
         now_ns = there.now_ns()
         manifest = None if edit is None else edit(manifest_of(there, key))
         text = None if manifest is None else manifest_file.encode(manifest).decode("ascii")
@@ -79,7 +83,9 @@ def retry(there: QueueStore, prefix: str, *, rerun: bool = False, edit: Edit | N
             change = states.sent_back(read, now_ns)
             return change if manifest is None else Change(change.row._replace(**asdict(manifest.limits)))
 
-        after = moves.make(there, row.fence, Move(decide, lambda after: event("retry", after), manifest=text))
+        again = QueuedAgain(there.jobs, decide)
+        move = Move(again.decide, lambda after: event("retry", after), manifest=text, also=again.write_links)
+        after = moves.make(there, row.fence, move)
         if after is not None:
             return after
     raise QueueBusyError(path=str(there.place), key=key)
@@ -97,7 +103,7 @@ def reschedule(there: QueueStore, prefix: str, *, priority: int | None, not_befo
         now_ns = there.now_ns()
 
         def decide(read: JobRow, now_ns: int = now_ns) -> Change:
-            return states.rescheduled(read, now_ns, priority=priority, ready_ns=not_before_ns)
+            return predecessors.rescheduled(read, now_ns, priority=priority, ready_ns=not_before_ns)
 
         after = moves.make(there, row.fence, Move(decide, lambda after: event("set", after)))
         if after is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from themis.core.queue.model.states import ENDED, JobState
 from themis.core.queue.rows import needs
 from themis.core.queue.rows.queue_store import QueueStore
+from themis.core.queue.transitions.dependents import is_ended_and_awaited
 from themis.core.stores.job_rows import Change, Fence, JobRow
 from themis.core.stores.queues.port import JobEvent, LogRow
 
@@ -40,7 +41,7 @@ def make(store: QueueStore, fence: Fence, move: Move) -> JobRow | None:
     """Make a move; return the new row, or None, and nothing is written, when the job is not as `fence` says."""
     jobs, rows = store.jobs, store.rows
     if move.known is not None and (end := _end_alone(move, move.known)) is not None:
-        return end.row if rows.settle(move.known, end, move.event(end.row)) else None
+        return end.row if rows.settle(move.known, end, move.event(end.row), move.log) else None
     with jobs.transaction():
         change = jobs.change(fence, move.decide, known=move.known)
         if change is None:
@@ -53,14 +54,14 @@ def make(store: QueueStore, fence: Fence, move: Move) -> JobRow | None:
         rows.note(fence.key, move.event(change.row))
         if move.log is not None:
             rows.keep_log(fence.key, move.log)
-        if change.row.state == JobState.QUEUED:
+        if change.row.state == JobState.QUEUED or is_ended_and_awaited(change.row):
             rows.notify(store.queue_id)
     return change.row
 
 
 def _end_alone(move: Move, known: JobRow) -> Change | None:
-    """Return the end of a job to which nothing else belongs: one statement writes it; None for any other move."""
-    if move.manifest is not None or move.also is not None or move.log is not None:
+    """Return the end of a job if one statement writes all of its move; None for any other move."""
+    if move.manifest is not None or move.also is not None:
         return None
     change = move.decide(known)
     return change if change is not None and change.ended is not None and change.row.state in ENDED else None

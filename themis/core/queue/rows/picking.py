@@ -14,6 +14,7 @@ from themis.core.queue.model.states import AttemptOutcome, Cause
 from themis.core.queue.picking.skipped_jobs import Allow
 from themis.core.queue.rows import moves
 from themis.core.queue.rows.claims import RowClaim
+from themis.core.queue.rows.dependents import DependentRows
 from themis.core.queue.rows.moves import Move
 from themis.core.queue.rows.queue_store import QueueStore, event
 from themis.core.queue.transitions.claims import ClaimResult
@@ -40,6 +41,7 @@ class NextRow:
         self._unusable: dict[str, str] = {}
         self._old_at = 0.0
         self._found_none = False
+        self._has_dependents = False
 
     def wake(self) -> None:
         """Look again at the next claim, at the classes too."""
@@ -52,11 +54,12 @@ class NextRow:
         """
         recovered: list[JobRow] = []
         newly: dict[str, str] = {}
-        is_fresh = allow != self._allow or time.monotonic() >= self._old_at
+        is_fresh = allow != self._allow or time.monotonic() >= self._old_at or self._has_dependents
         if is_fresh:
             if self._there.is_paused():
                 return ClaimResult()
             recovered = self.recover(owner)
+            self.look_at_dependents()
             newly = self._judge(allow)
         elif self._found_none:
             return ClaimResult(skipped=dict(self._refused.values()), unusable=dict(self._unusable))
@@ -67,6 +70,11 @@ class NextRow:
         self._found_none = claim is None
         skipped = dict(self._refused.values())
         return ClaimResult(claim, skipped, newly, dict(self._unusable), recovered=tuple(recovered))
+
+    def look_at_dependents(self) -> int:
+        """Release, cancel or open again jobs that run after others; return how many were moved."""
+        moved, self._has_dependents = DependentRows(self._there).look()
+        return moved
 
     def recover(self, owner: Owner) -> list[JobRow]:
         """Recover the jobs of dead workers; return them in their new state."""
@@ -84,16 +92,19 @@ class NextRow:
         there = self._there
         processes.kill_job_of(row.owner)
         is_excused, now_ns = there.here.is_excused(row.token), there.now_ns()
+        in_flight = there.here.notes.of_lost(row)
 
         def decide(read: JobRow) -> Change | None:
             # A lease other than the one that was seen means that it was renewed since: its owner is alive.
             if read.lease_until_ms != row.lease_until_ms:
                 return None
-            return states.recovered(read, now_ns, excused=is_excused)
+            return states.recovered(read, now_ns, excused=is_excused, in_flight=in_flight)
 
         move = Move(decide, lambda after: event("recover", after, owner=owner, why=after.message))
         after = moves.make(there, row.fence, move)
         there.here.forget(row.token)
+        if after is not None and in_flight is not None:
+            there.here.notes.remove(row.key)
         return after
 
     def _judge(self, allow: Allow | None) -> dict[str, str]:

@@ -17,6 +17,7 @@ from themis.core.queue.rows import moves
 from themis.core.queue.rows.moves import Move
 from themis.core.queue.rows.queue_store import QueueStore, event
 from themis.core.stores.job_rows import JobRow
+from themis.core.stores.queues.dependents import WAITS
 
 _PAGE = 1_000
 _OLD_S = 86_400.0
@@ -52,6 +53,8 @@ def prune(there: QueueStore, items: Iterable[Prunable]) -> Iterator[Prunable]:
         row = there.jobs.load(item.name)
         if row is None or (row.queue_id, row.version) != (there.queue_id, item.version):
             continue
+        if row.awaited & WAITS:  # those that wait for it are to hear of its end first
+            continue
         now_ns = there.now_ns(fresh=False)
         move = Move(
             lambda read: states.pruned(read, now_ns),  # noqa: B023
@@ -60,6 +63,7 @@ def prune(there: QueueStore, items: Iterable[Prunable]) -> Iterator[Prunable]:
         )
         if moves.make(there, row.fence, move) is not None:
             shutil.rmtree(there.here.folder / layout.LOGS / item.name, ignore_errors=True)
+            there.here.notes.remove(item.name)
             yield item
 
 

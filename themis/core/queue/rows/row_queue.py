@@ -10,19 +10,22 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from themis.core.errors import StoreMissingError
+from themis.core.errors import ManifestError, StoreMissingError
 from themis.core.files import durable
 from themis.core.queue.folder.pausing import Pause
 from themis.core.queue.model.queue_place import RowsPlace
 from themis.core.queue.picking.skipped_jobs import Allow
 from themis.core.queue.rows.admin import RowAdmin
 from themis.core.queue.rows.claims import RowClaim
+from themis.core.queue.rows.job_commands import manifest_of
 from themis.core.queue.rows.picking import NextRow
 from themis.core.queue.rows.queue_store import OpenJobs, QueueStore
 from themis.core.queue.rows.submitting import RowSubmitter
 from themis.core.queue.rows.workers import RowRegistration, RowWorkers
+from themis.core.queue.transitions import dependents
 from themis.core.queue.transitions.bulk_submitting import BulkJob
 from themis.core.queue.transitions.claims import ClaimResult
+from themis.core.queue.transitions.dependents import HeldJobs
 from themis.core.queue.transitions.new_job import NewJob, Prepare, Submission
 from themis.core.stores.job_rows import JobRow, Owner
 from themis.core.stores.queues.port import Listener
@@ -118,9 +121,30 @@ class RowQueue:
         """Return the path of an attempt's log on this machine."""
         return self._there.here.log_path(key, attempt)
 
-    def becomes_ready(self, before_ns: int) -> bool:
-        """Whether a queued job may be claimed before `before_ns`, in nanoseconds since 1970 UTC."""
-        return self._there.rows.becomes_ready(self._there.queue_id, before_ns)
+    def becomes_ready(self, before_ns: int, allow: Allow | None = None) -> bool:
+        """Whether a queued job may be claimed before `before_ns`, in nanoseconds since 1970 UTC.
+
+        Also whether one that waits for others, and that `allow` allows, waits for a job that is running.
+        """
+        there = self._there
+        if there.rows.becomes_ready(there.queue_id, before_ns):
+            return True
+        if self._next.look_at_dependents():  # what it waited for has just ended
+            self.wake()
+            return True
+
+        def takes(row: JobRow) -> bool:
+            try:
+                return allow is None or allow(manifest_of(there, row.key)) is None
+            except ManifestError:
+                return False
+
+        return dependents.may_be_released_soon(there.jobs, there.queue_id, takes)
+
+    def held(self, limit: int = 0) -> HeldJobs:
+        """Return how many jobs wait for others, and the first of them."""
+        there = self._there
+        return HeldJobs(*there.rows.held(there.queue_id, limit))
 
     def register(self, worker: Owner) -> RowRegistration:
         """Register a worker.

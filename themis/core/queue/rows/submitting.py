@@ -9,8 +9,9 @@ from themis.core.queue.model.states import ENDED
 from themis.core.queue.rows import moves, needs
 from themis.core.queue.rows.moves import Move
 from themis.core.queue.rows.queue_store import QUEUE_ROOT, QueueStore, event
-from themis.core.queue.transitions import stale_paths
+from themis.core.queue.transitions import dependents, stale_paths
 from themis.core.queue.transitions.bulk_submitting import MOST_AT_ONCE, BulkJob
+from themis.core.queue.transitions.dependents import QueuedAgain
 from themis.core.queue.transitions.new_job import NewJob, Prepare, Submission, refuse_place, submitted_again
 from themis.core.stores.job_rows import Change, JobRow
 
@@ -88,8 +89,9 @@ class RowSubmitter:
     def _added(self, new: _New) -> Submission | None:
         jobs, rows, row = self._there.jobs, self._there.rows, new.row
         with jobs.transaction():
-            if not jobs.add(row, new.text):
+            if (added := dependents.add(jobs, row, new.text)) is None:
                 return None
+            row = added
             rows.ensure_queue(self._there.as_made())
             rows.set_needs(row.key, needs.of_text(new.text))
             if new.prepare is not None:
@@ -106,12 +108,14 @@ class RowSubmitter:
                 return None
             present = adopted
         if rerun and present.state in ENDED:
-            move = Move(
-                submitted_again(new.row, new.row.submitted_ns),
-                lambda row: event("rerun", row),
-                manifest=new.text,
-                also=new.prepare,
-            )
+            again = QueuedAgain(self._there.jobs, submitted_again(new.row, new.row.submitted_ns))
+
+            def also() -> None:
+                again.write_links()
+                if new.prepare is not None:
+                    new.prepare()
+
+            move = Move(again.decide, lambda row: event("rerun", row), manifest=new.text, also=also)
             row = moves.make(self._there, present.fence, move)
             return None if row is None else Submission(row, None, created=True)
         self._bring_up_to_date(present, new.text)

@@ -8,38 +8,23 @@ import atexit
 import contextlib
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from themis.core.files import durable, guarded
 from themis.core.processes import identity
 from themis.core.queue.folder import locks
+from themis.core.queue.folder.cases_in_flight import NotesFolder
+from themis.core.queue.folder.host_folder import FOLDER_VARIABLE, queues_folder
 from themis.core.queue.model import layout
 from themis.core.stores.job_rows import Owner
 
 if TYPE_CHECKING:
     from themis.core.queue.folder.locks import KeyLock
 
-FOLDER_VARIABLE = "THEMIS_QUEUES_DIR"
+__all__ = ["FOLDER_VARIABLE", "ThisHost", "queues_folder"]
 
 _EXCUSED = "excused"
-
-
-def queues_folder() -> Path:
-    """Return the folder of what this user keeps of queues in stores.
-
-    It is `$THEMIS_QUEUES_DIR`, else `themis/queues` in `$XDG_STATE_HOME`, else in `~/.local/state`; for a user without
-    a home folder it is a temporary one.
-    """
-    told, state = os.environ.get(FOLDER_VARIABLE), os.environ.get("XDG_STATE_HOME")
-    try:
-        if told:
-            return Path(told).expanduser().absolute()
-        base = Path(state) if state and Path(state).is_absolute() else Path("~/.local/state").expanduser()
-    except RuntimeError:
-        return Path(tempfile.gettempdir()) / f"themis-queues-{os.getuid()}"
-    return base / "themis" / "queues"
 
 
 class ThisHost:
@@ -47,11 +32,13 @@ class ThisHost:
 
     Attributes:
         folder: where it is kept.
+        notes: what the processes of its jobs note of the cases that they are on.
     """
 
     def __init__(self, queue_id: str) -> None:
         """Find the folder of a queue, which is made when something is kept."""
         self.folder = queues_folder() / queue_id
+        self.notes = NotesFolder(self.folder)
         self._locks = self.folder / layout.LOCKS
         self._own: KeyLock | None = None
         self._pid = 0

@@ -25,7 +25,7 @@ from themis.core.files import durable
 from themis.core.queue.folder import locks
 from themis.core.queue.folder.locks import KeyLock
 from themis.core.queue.model.states import ENDED
-from themis.core.queue.transitions import moves
+from themis.core.queue.transitions import dependents, moves
 from themis.core.queue.transitions.new_job import NewJob, Prepare, Submission
 from themis.core.queue.transitions.submitting import Submitter
 from themis.core.stores.job_rows import JobRow
@@ -154,7 +154,9 @@ class BulkSubmitter(Submitter):
             with store.transaction():
                 for number in fresh:
                     entry = entries[number]
-                    if entry.store is store and store.add(entry.row, entry.text):
+                    row = dependents.add(store, entry.row, entry.text) if entry.store is store else None
+                    if row is not None:
+                        entry.row = row
                         added.append(number)
                         if entry.given.prepare is not None:
                             entry.given.prepare()

@@ -149,20 +149,24 @@ class Claimer:
     def _recover_locked(self, entry: Entry, store: JobStore, row: JobRow, owner: Owner) -> JobRow | None:
         if claim_liveness.is_in_hand_elsewhere(self._root, store, row, entry, owner):
             return None
-        now_ns = time.time_ns()
+        now_ns, in_flight = time.time_ns(), None
         if row.state == JobState.RUNNING:
             processes.kill_job_of(row.owner)
+            in_flight = self._root.notes.of_lost(row)
 
         def decide(read: JobRow) -> Change | None:
             # A lease other than the one seen to be over means that it was renewed since: its owner is alive.
             if read.lease_until_ms != row.lease_until_ms:
                 return None
-            return states.recovered(read, now_ns, excused=uncharged_ends.is_excused(read, entry.name))
+            excused = uncharged_ends.is_excused(read, entry.name)
+            return states.recovered(read, now_ns, excused=excused, in_flight=in_flight)
 
         source = f"{self._root.path}/{entry.folder}/{entry.name}"
         moved = moves.make(self._root, store, row, Move(decide, (source,)), now_ns)
         after = None if moved is None else moved.row
         if after is not None:
+            if in_flight is not None:
+                self._root.notes.remove(row.key)
             journal.note(
                 self._root.folder(layout.JOURNAL),
                 row.key,

@@ -7,11 +7,13 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from themis.core.errors import ClaimLostError, StoreError
 from themis.core.files import durable
 from themis.core.queue.folder import journal, uncharged_ends
+from themis.core.queue.folder.cases_in_flight import NotesFolder
 from themis.core.queue.folder.lease import Lease
 from themis.core.queue.folder.lease_end import now_s
 from themis.core.queue.folder.locks import KeyLock
@@ -77,6 +79,11 @@ class Claim:
     def fence(self) -> Fence:
         """Version and token that every write of this attempt demands."""
         return self.row.fence
+
+    @property
+    def notes_path(self) -> Path | None:
+        """Path of the notes of the job's cases in flight; None when its folder cannot be made."""
+        return self._notes.path(self.key)
 
     @property
     def worker(self) -> str | None:
@@ -148,12 +155,15 @@ class Claim:
                 again. If the end was written after all, that finds it.
         """
         now_ns = self.ended_ns = self.ended_ns or time.time_ns()
+        outcome = self._notes.added(outcome, self.row)
         try:
             moved = self._settle(outcome, also, now_ns)
         except ClaimLostError:
             self.lose()
             raise
         row, problem = moved.row, moved.not_placed
+        if outcome.cause is not Cause.DONE:
+            self._notes.remove(self.key)
         try:
             if row.state in ENDED and problem is None:
                 clear_cancel_flag(self.root, self.key)
@@ -206,6 +216,10 @@ class Claim:
         self._note("fenced", attempt=self.attempt, version=self.version, why=why)
 
     # --- inside
+
+    @property
+    def _notes(self) -> NotesFolder:
+        return self.root.notes
 
     def _settle(self, outcome: AttemptOutcome, also: Callable[[], object] | None, now_ns: int) -> Moved:
         if not self.lock.is_held:  # already released, or this is a forked copy of its process

@@ -31,6 +31,7 @@ from themis.core.files import durable
 from themis.core.queue.folder import bell, uncharged_ends
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.model import layout
+from themis.core.queue.transitions import dependents
 from themis.core.stores.job_rows import Change, JobRow
 from themis.core.stores.job_store import JobStore
 
@@ -103,6 +104,8 @@ def make(root: QueueRoot, store: JobStore, row: JobRow, move: Move, now_ns: int)
     after = _decide(store, row, move)
     if after is None:
         return None
+    if dependents.is_ended_and_awaited(after):
+        bell.ring(root.path)
     if claimed_path is None or move.claim_token is not None:
         return Moved(after, claimed_path)
     try:
@@ -173,6 +176,11 @@ def announce(root: QueueRoot, path: str) -> None:
     """Wake the workers if a job's file at `path` is now in a folder that they take jobs from."""
     if path.startswith(f"{root.folder(layout.QUEUED)}/"):
         bell.ring(root.path)
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file of that name."""
+    return os.path.lexists(path)
 
 
 def path_of(root: QueueRoot, row: JobRow, now_ns: int) -> str:

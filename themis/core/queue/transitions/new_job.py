@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from themis.core.errors import JobError
-from themis.core.queue.model import layout, states
+from themis.core.queue.model import layout, predecessors, states
 from themis.core.queue.model.manifest_file import Limits, Manifest
 from themis.core.queue.model.ordering import DEFAULT_PRIORITY, LOWEST_PRIORITY
+from themis.core.queue.model.predecessors import Predecessors
 from themis.core.queue.model.states import JobState
 from themis.core.queue.model.store_address import StoreAddress
 from themis.core.stores.job_rows import Change, JobRow, job_key
@@ -37,6 +38,7 @@ class NewJob:
         shard: number of its part of the run, and number of parts; None for the whole run.
         tags: tags that a worker must have to take it.
         distributions: distributions that its components come from, except the library, with their versions.
+        after: jobs that it runs after.
     """
 
     run_id: str
@@ -49,6 +51,7 @@ class NewJob:
     shard: tuple[int, int] | None = None
     tags: tuple[str, ...] = ()
     distributions: dict[str, str] = field(default_factory=dict)
+    after: Predecessors = predecessors.NONE
 
     @property
     def key(self) -> str:
@@ -88,6 +91,7 @@ class NewJob:
             timeout_s=self.limits.timeout_s,
             memory_limit_mb=self.limits.memory_limit_mb,
             updated_ns=now_ns,
+            predecessors=self.after.text() if self.after.keys else None,
         )
 
 
@@ -123,6 +127,7 @@ def submitted_again(new: JobRow, now_ns: int) -> Callable[[JobRow], Change]:
                 max_worker_lost=new.max_worker_lost,
                 timeout_s=new.timeout_s,
                 memory_limit_mb=new.memory_limit_mb,
+                predecessors=new.predecessors,
             )
         )
 

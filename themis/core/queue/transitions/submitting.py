@@ -11,7 +11,8 @@ from themis.core.queue.folder.root import QueueRoot, open_root
 from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout, manifest_file
 from themis.core.queue.model.states import ENDED
-from themis.core.queue.transitions import moves, stale_paths
+from themis.core.queue.transitions import dependents, moves, stale_paths
+from themis.core.queue.transitions.dependents import QueuedAgain
 from themis.core.queue.transitions.moves import Move, Moved
 from themis.core.queue.transitions.new_job import NewJob, Prepare, Submission, refuse_place, submitted_again
 from themis.core.stores.job_rows import Change, JobRow
@@ -70,10 +71,11 @@ class Submitter:
         if present is None:
             with store.transaction():
                 # It does not exist yet, unless another host, which this lock does not keep out, is submitting it too.
-                added = store.add(row, text)
-                if added and prepare is not None:
+                added = dependents.add(store, row, text)
+                if added is not None and prepare is not None:
                     prepare()
-            if added:
+            if added is not None:
+                row = added
                 path = moves.path_of(self._root, row, row.submitted_ns)
                 durable.publish(self._root.hidden_name(), path, text.encode())
                 moves.announce(self._root, path)
@@ -154,8 +156,16 @@ class Submitter:
         now_ns = time.time_ns()
         if not moves.locate(self._root, present):
             moves.publish(self._root, store, present, now_ns)
+        again = QueuedAgain(store, submitted_again(new, now_ns))
+        again.decide(present)  # refuses what cannot be queued before its file is touched
+
+        def also() -> None:
+            again.write_links()
+            if prepare is not None:
+                prepare()
+
         sources = moves.locate(self._root, present)
-        move = Move(submitted_again(new, now_ns), sources, manifest=text, also=prepare)
+        move = Move(again.decide, sources, manifest=text, also=also)
         moved = self._moved(store, present, move, now_ns)
         self._note(moved.row, "rerun")
         path = moves.path_of(self._root, moved.row, now_ns) if moved.path is None else moved.path

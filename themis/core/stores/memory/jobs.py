@@ -11,12 +11,13 @@ from dataclasses import replace
 from themis.core.errors import ClaimLostError
 from themis.core.stores.job_rows import AttemptRow, Change, Fence, JobRow
 from themis.core.stores.job_store import JobStore
+from themis.core.stores.memory.dependents import InMemoryDependents
 from themis.core.stores.memory.undo import Undo
 
 _UNFINISHED = frozenset({"queued", "running"})
 
 
-class InMemoryJobStore(JobStore):
+class InMemoryJobStore(InMemoryDependents, JobStore):
     """Keeps jobs for the lifetime of the object.
 
     Args:
@@ -26,10 +27,9 @@ class InMemoryJobStore(JobStore):
 
     def __init__(self, undo: Undo, move_run: Callable[[str, Callable[[str, str], str]], None]) -> None:
         """Make a store without jobs."""
-        self._undo = undo
+        super().__init__(undo)
         self._move_run = move_run
         self._store_id = str(uuid.uuid4())
-        self._rows: dict[str, JobRow] = {}
         self._manifests: dict[str, str] = {}
         self._attempts: dict[str, tuple[AttemptRow, ...]] = {}
         self._keys: list[str] = []
@@ -112,6 +112,7 @@ class InMemoryJobStore(JobStore):
             requested = row.cancel_requested and not (given.cancel_requested and not change.row.cancel_requested)
             if change.lease_ms is not None:
                 change = replace(change, row=change.row._replace(lease_until_ms=self.clock_ms() + change.lease_ms))
+            change = replace(change, row=change.row._replace(awaited=row.awaited))
             self._put(change.row._replace(run_id=row.run_id, cancel_requested=requested))
             if change.ended is not None:
                 self._end(fence.key, change.ended)
@@ -176,9 +177,6 @@ class InMemoryJobStore(JobStore):
     def _fenced(self, fence: Fence) -> JobRow | None:
         row = self._rows.get(fence.key)
         return row if row is not None and row.fence == fence else None
-
-    def _put(self, row: JobRow) -> None:
-        self._undo.put(self._rows, row.key, row)
 
     def _end(self, key: str, ended: AttemptRow) -> None:
         self._undo.put(self._attempts, key, (*self._attempts.get(key, ()), ended))

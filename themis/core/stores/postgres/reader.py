@@ -3,7 +3,6 @@
 from themis.core.errors import StoreMissingError
 from themis.core.stores.postgres import schema
 from themis.core.stores.postgres.database import PostgresDatabase
-from themis.core.stores.postgres.jobs import PostgresJobStore
 from themis.core.stores.postgres.queues.rows import PostgresQueueRows
 from themis.core.stores.postgres.run_locks import RunLocks
 from themis.core.stores.reading import StoreLocation
@@ -25,7 +24,7 @@ class PostgresReader(SqlReader):
     def __init__(self, location: StoreLocation, url: str, patience_s: float) -> None:
         """Make a reader; nothing is opened yet."""
         database = PostgresDatabase(url, busy_timeout_s=patience_s, read_only=True)
-        super().__init__(location, database, PostgresJobStore(database))
+        super().__init__(location, database)
         self._locks = RunLocks(database)
         self._queues = PostgresQueueRows(database)
 

@@ -10,6 +10,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8BinaryDumper
 
 from themis.core.stores.postgres.errors import is_denied
+from themis.core.stores.postgres.prepared import PreparedStatements
 
 _LAST_WORDS = 3
 """Messages that a server sends, at most, before it ends a session."""
@@ -43,6 +44,7 @@ class Session:
         # A number's type must not depend on its size, nor a statement's plan on the type.
         for kind in (int, bool):
             self.raw.adapters.register_dumper(kind, Int8BinaryDumper)
+        self._prepared = PreparedStatements(self.raw)
         try:
             self.identity = self._identity()
         except BaseException:
@@ -52,6 +54,12 @@ class Session:
     def execute(self, sql: str, params: Sequence[Any] = ()) -> "psycopg.Cursor[Any]":
         """Run a statement in which `?` stands for a value."""
         return self.raw.execute(_translated(sql), params, binary=True)
+
+    def repeated(self, sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Run a statement that this session runs again and again, and return its rows: texts and numbers."""
+        if not self.is_idle:  # a statement that has to be prepared twice would spoil the transaction
+            return self.execute(sql, params).fetchall()
+        return self._prepared.rows(_numbered(sql), params)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement with each of several rows of values."""
@@ -111,3 +119,9 @@ class Session:
 @lru_cache(maxsize=256)
 def _translated(sql: str) -> str:
     return sql.replace("?", "%s")  # no statement holds either sign in another meaning
+
+
+@lru_cache(maxsize=256)
+def _numbered(sql: str) -> str:
+    first, *others = sql.split("?")
+    return first + "".join(f"${number}{part}" for number, part in enumerate(others, 1))

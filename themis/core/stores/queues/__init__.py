@@ -1,1 +1,1 @@
-"""Queues without a folder, as a store keeps them: the port, and the shapes of its rows."""
+"""Queues, as a store keeps them: rows of those without a folder, and links between jobs."""

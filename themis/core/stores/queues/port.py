@@ -216,13 +216,14 @@ class QueueRows(Protocol):
     def notify(self, queue_id: str) -> None:
         """Tell those who listen, when this transaction is committed, that something is new."""
 
-    def settle(self, before: JobRow, change: Change, event: JobEvent) -> bool:
-        """Write a change that ends an attempt, and its event, in one statement; False when the claim is lost.
+    def settle(self, before: JobRow, change: Change, event: JobEvent, log: LogRow | None) -> bool:
+        """Write a change that ends an attempt, its event and its output, in one statement; False: the claim is lost.
 
         Args:
             before: the job as its owner knows it; what others may have changed since is written again.
             change: the change.
             event: its event; time and process are those of the attempt.
+            log: end of the attempt's output, to be kept.
         """
 
     def forget(self, key: str) -> None:
@@ -244,6 +245,9 @@ class QueueRows(Protocol):
 
     def last_waiting(self, queue_id: str) -> JobRow | None:
         """Return the waiting job whose time comes last."""
+
+    def held(self, queue_id: str, limit: int) -> tuple[int, list[JobRow]]:
+        """Return how many jobs wait for others, and the first of them; see `dependents.HELD_NS`."""
 
     def oldest_s(self, queue_id: str) -> dict[str, float]:
         """Return the seconds that the oldest job has been queued, been due and been running; 0 without one."""

@@ -2,6 +2,9 @@
 
 from themis.core.stores.job_rows import ATTEMPT_COLUMNS, JOB_COLUMNS
 
+AFTER_ANY_KEY = "\U0010ffff"
+"""Text that comes after every other that a key can continue with."""
+
 SELECT_META = "SELECT value FROM store_meta WHERE key = ?"
 INSERT_META = "INSERT INTO store_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
 TOUCH_META = "INSERT INTO store_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
@@ -11,8 +14,9 @@ _PLACES = ", ".join("?" * len(JOB_COLUMNS))
 _ATTEMPT = ", ".join(ATTEMPT_COLUMNS)
 
 _FIXED = frozenset({"key", "run_id"})
-# Not the request to cancel: it may come at any time, from other processes than those that change the row.
-CHANGING: tuple[str, ...] = tuple(name for name in JOB_COLUMNS if name not in {*_FIXED, "cancel_requested"})
+# Not what may come at any time, from other processes than those that change the row.
+_OF_OTHERS = frozenset({"cancel_requested", "awaited"})
+CHANGING: tuple[str, ...] = tuple(name for name in JOB_COLUMNS if name not in _FIXED | _OF_OTHERS)
 """Columns that a change of a job writes, in the order of `UPDATE_JOB`."""
 
 _SET = ", ".join(f"{name} = ?" for name in CHANGING)
@@ -25,7 +29,7 @@ INSERT_JOB = f"INSERT INTO jobs ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (key
 SELECT_JOB = f"SELECT {_COLUMNS} FROM jobs WHERE key = ?"  # noqa: S608
 SELECT_JOBS_BETWEEN = f"SELECT {_COLUMNS} FROM jobs WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"  # noqa: S608
 SELECT_JOBS_OF_QUEUE = f"SELECT {_COLUMNS} FROM jobs WHERE queue_id = ? AND key > ? ORDER BY key LIMIT ?"  # noqa: S608
-UPDATE_JOB = f"UPDATE jobs SET {_SET} WHERE {FENCED}"  # noqa: S608
+UPDATE_JOB = f"UPDATE jobs SET {_SET} WHERE {FENCED} RETURNING awaited"  # noqa: S608
 SELECT_FENCED = f"SELECT 1 FROM jobs WHERE {FENCED}"  # noqa: S608
 SELECT_JOB_FENCED = f"SELECT {_COLUMNS} FROM jobs WHERE {FENCED}"  # noqa: S608
 REQUEST_CANCEL = "UPDATE jobs SET cancel_requested = 1 WHERE key = ? AND state IN ('queued', 'running')"

@@ -16,11 +16,11 @@ from themis.core.stores.moved_datasets import with_moved_datasets
 from themis.core.stores.sql import job_statements as sql
 from themis.core.stores.sql import run_statements as runs
 from themis.core.stores.sql.database import Dialect, SqlDatabase
+from themis.core.stores.sql.dependents import SqlDependents
 from themis.core.text.canonical import bytes_hash
 
 STORE_ID = "store_id"
 _PROBED = "probed_ns"
-_AFTER_ANY_KEY = "\U0010ffff"
 
 _changing = itemgetter(*(JOB_COLUMNS.index(name) for name in sql.CHANGING))
 
@@ -31,7 +31,7 @@ def changing(row: JobRow) -> tuple[Any, ...]:
     return found
 
 
-class SqlJobStore(JobStore, ABC):
+class SqlJobStore(SqlDependents, JobStore, ABC):
     """Keeps jobs in the `tables` of a database.
 
     Args:
@@ -47,7 +47,7 @@ class SqlJobStore(JobStore, ABC):
 
     def __init__(self, database: SqlDatabase, dialect: Dialect) -> None:
         """Keep jobs in `database`."""
-        self._database = database
+        super().__init__(database, dialect)
         self._select_clock = sql.SELECT_CLOCK.format(clock_ms=dialect.clock_ms)
         self._renew_lease = sql.RENEW_LEASE.format(clock_ms=dialect.clock_ms)
         self._beat = sql.BEAT.format(clock_ms=dialect.clock_ms)
@@ -95,7 +95,7 @@ class SqlJobStore(JobStore, ABC):
 
     def find(self, prefix: str, limit: int = 2) -> list[JobRow]:
         """Return the first jobs whose key begins with `prefix`, in order of their keys."""
-        found = self._database.query(sql.SELECT_JOBS_BETWEEN, (prefix, prefix + _AFTER_ANY_KEY, limit))
+        found = self._database.query(sql.SELECT_JOBS_BETWEEN, (prefix, prefix + sql.AFTER_ANY_KEY, limit))
         return [unflat(row) for row in found]
 
     def jobs_of(self, queue_id: str, *, after: str = "", limit: int = 1000) -> list[JobRow]:
@@ -133,9 +133,11 @@ class SqlJobStore(JobStore, ABC):
             change = decide(known)
             if change is None:
                 return None
-            after = change.row
-            if connection.execute(sql.UPDATE_JOB, (*changing(after), *_values(fence))).rowcount == 0:
+            written = connection.execute(sql.UPDATE_JOB, (*changing(change.row), *_values(fence))).fetchone()
+            if written is None:
                 return None
+            after = change.row._replace(awaited=written[0])
+            change = replace(change, row=after)
             if known.cancel_requested and not after.cancel_requested:
                 connection.execute(sql.CLEAR_REQUEST, (fence.key,))
             if change.ended is not None:

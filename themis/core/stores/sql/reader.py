@@ -10,19 +10,20 @@ from themis.core.outcomes.failure_groups import FailedOutcome
 from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.job_rows import JOB_COLUMNS, AttemptRow, JobRow, unflat
 from themis.core.stores.reading import JobAndRun, MemberRow, RunRow, StoreLocation, StoreReader
+from themis.core.stores.sql import job_statements, run_statements
 from themis.core.stores.sql import reading_statements as statements
-from themis.core.stores.sql import run_statements
 from themis.core.stores.sql.database import SqlDatabase
-from themis.core.stores.sql.job_statements import SELECT_META
-from themis.core.stores.sql.jobs import STORE_ID, SqlJobStore
+from themis.core.stores.sql.jobs import STORE_ID
 from themis.core.stores.sql.schema_numbers import is_usable
 from themis.core.stores.sql.score_tallies import read_tallies
 
 OLDEST_SCHEMA = 2
 """First schema with all that is read except scores: a store that only old workers have written is readable too."""
 
+_PAGE = 1_000
 _SHAPES = (8, 64, 512)  # few, as databases keep every statement that they compiled
 _JOB_COLUMNS = len(JOB_COLUMNS)
+_PAGE = 1_000
 
 
 class SqlReader(StoreReader, ABC):
@@ -31,14 +32,12 @@ class SqlReader(StoreReader, ABC):
     Args:
         location: location of the store.
         database: the database, opened for reading only.
-        jobs: the jobs in it.
     """
 
-    def __init__(self, location: StoreLocation, database: SqlDatabase, jobs: SqlJobStore) -> None:
+    def __init__(self, location: StoreLocation, database: SqlDatabase) -> None:
         """Make a reader; nothing is opened yet."""
         self._location = location
         self._database = database
-        self._jobs = jobs
         self._known: int | None = None
 
     @property
@@ -49,7 +48,7 @@ class SqlReader(StoreReader, ABC):
     @property
     def store_id(self) -> str | None:
         """UUID of this store; None before a queue first used it."""
-        found = self._database.query_one(SELECT_META, (STORE_ID,))
+        found = self._database.query_one(job_statements.SELECT_META, (STORE_ID,))
         return str(found[0]) if found else None
 
     def close(self) -> None:
@@ -83,15 +82,15 @@ class SqlReader(StoreReader, ABC):
 
     def jobs_beginning(self, prefix: str, limit: int) -> list[JobAndRun]:
         """Return the first jobs whose key begins with `prefix`, each with its run, in order of their keys."""
-        self._check_schema()
-        keys = [row.key for row in self._jobs.find(prefix, limit)]
+        between = (prefix, prefix + job_statements.AFTER_ANY_KEY, limit)
+        keys = [row.key for row in self._job_rows(job_statements.SELECT_JOBS_BETWEEN, between)]
         found = self.jobs(keys)
         return [found[key] for key in keys if key in found]
 
     def job(self, key: str) -> JobRow | None:
         """Return a job; None when it does not exist."""
-        self._check_schema()
-        return self._jobs.load(key)
+        found = self._job_rows(job_statements.SELECT_JOB, (key,))
+        return found[0] if found else None
 
     def jobs(self, keys: Sequence[str]) -> dict[str, JobAndRun]:
         """Return those of the jobs that are in this store, each with its run, by key."""
@@ -105,9 +104,8 @@ class SqlReader(StoreReader, ABC):
 
     def jobs_of(self, queue_id: str) -> Iterator[JobRow]:
         """Yield the jobs of a queue, in order of their keys."""
-        self._check_schema()
         after = ""
-        while page := self._jobs.jobs_of(queue_id, after=after):
+        while page := self._job_rows(job_statements.SELECT_JOBS_OF_QUEUE, (queue_id, after, _PAGE)):
             yield from page
             after = page[-1].key
 
@@ -117,8 +115,8 @@ class SqlReader(StoreReader, ABC):
 
     def attempts(self, key: str) -> list[AttemptRow]:
         """Return the ended attempts of a job, in order."""
-        self._check_schema()
-        return self._jobs.attempts(key)
+        select = partial(statements.in_schema, job_statements.SELECT_ATTEMPTS)
+        return [AttemptRow(*row) for row in self._query(select, (key,))]
 
     def count_cases(self, run: RunRow) -> tuple[int, int]:
         """Count the ended cases of a run, and those of them that failed; reads each."""
@@ -150,6 +148,9 @@ class SqlReader(StoreReader, ABC):
         found = self._query(run_statements.SELECT_BLOB, (run.snapshot,))
         return bytes(found[0][0]) if found else None
 
+    def _job_rows(self, statement: str, values: Sequence[Any]) -> list[JobRow]:
+        return [unflat(row) for row in self._query(partial(statements.in_schema, statement), values)]
+
     def _query(self, statement: str | Callable[[int], str], values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Return all rows of a statement, or of what is made for the schema of this store."""
         schema = self._check_schema()
@@ -162,7 +163,7 @@ class SqlReader(StoreReader, ABC):
         if not is_usable(found, OLDEST_SCHEMA):
             detail = f"is of schema {found}, but schema {OLDEST_SCHEMA} is needed here"
             raise StoreError(path=self._database.label, detail=detail)
-        self._known = found if found >= statements.GROUPS_SINCE else None  # it may be upgraded while this looks
+        self._known = found if found >= statements.PREDECESSORS_SINCE else None  # it may be upgraded while this looks
         return found
 
     @abstractmethod

@@ -11,6 +11,12 @@ NAMED_SINCE = 11
 GROUPS_SINCE = 14
 """Schema since which runs can be in groups."""
 
+LOSSES_SINCE = 15
+"""Schema since which jobs and their attempts say which cases were in flight."""
+
+PREDECESSORS_SINCE = 16
+"""Schema since which jobs can run after others; the last that reading depends on."""
+
 _OF_NAMES = ("name", "labels")
 _RUN = ", ".join(RunRow._fields)
 
@@ -67,5 +73,15 @@ def _runs(schema: int, table: str) -> str:
     )
 
 
+def in_schema(statement: str, schema: int) -> str:
+    """Return a statement on jobs or attempts for a store of an earlier schema, with nothing for what that lacks."""
+    missing = [("awaited", "0"), ("predecessors", "NULL")] if schema < PREDECESSORS_SINCE else []
+    missing += [("case_losses", "NULL"), ("in_flight", "NULL")] if schema < LOSSES_SINCE else []
+    for name, nothing in missing:
+        for table in ("", "j.", "a."):
+            statement = statement.replace(f" {table}{name}", f" {nothing} AS {name}")
+    return statement
+
+
 def _job_and_run(schema: int) -> str:
-    return ", ".join([*(f"j.{name}" for name in JOB_COLUMNS), _runs(schema, "r.")])
+    return in_schema(", ".join([*(f"j.{name}" for name in JOB_COLUMNS), _runs(schema, "r.")]), schema)

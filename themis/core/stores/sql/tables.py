@@ -252,13 +252,32 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         ) WITHOUT ROWID
         """,
     ),
+    # A job that an older version settles keeps what is known of its cases, and its deaths are charged to it alone.
+    14: (
+        "ALTER TABLE jobs ADD COLUMN case_losses TEXT",
+        "ALTER TABLE job_attempts ADD COLUMN in_flight TEXT",
+    ),
+    # Only jobs that others wait for are in the index, and only as long as something is to be done for those.
+    15: (
+        "ALTER TABLE jobs ADD COLUMN predecessors TEXT",
+        "ALTER TABLE jobs ADD COLUMN awaited INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX IF NOT EXISTS jobs_awaited ON jobs (queue_id, state, awaited) WHERE awaited <> 0",
+        """
+        CREATE TABLE IF NOT EXISTS job_dependents (
+            predecessor TEXT NOT NULL,
+            mark INTEGER NOT NULL,
+            job_no INTEGER NOT NULL,
+            PRIMARY KEY (predecessor, mark, job_no)
+        ) WITHOUT ROWID
+        """,
+    ),
 }
 """For each version, the statements that lead from it to the next."""
 
-SCHEMA_VERSION = 14
+SCHEMA_VERSION = 16
 
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""
 
-JOB_TABLES: tuple[str, ...] = (*_JOBS, *UPGRADES[1])
+JOB_TABLES: tuple[str, ...] = (*_JOBS, *UPGRADES[1], *UPGRADES[14], *UPGRADES[15])
 """Statements that make the tables of jobs alone."""

@@ -12,7 +12,6 @@ from themis.core.stores.sql.reader import SqlReader
 from themis.core.stores.sql.schema_numbers import is_usable
 from themis.core.stores.sql.tables import SCHEMA_VERSION
 from themis.core.stores.sqlite.database import NETWORK_REASON, Database
-from themis.core.stores.sqlite.jobs import SqliteJobStore
 from themis.core.stores.sqlite.schema import APPLICATION_ID
 
 
@@ -29,7 +28,7 @@ class SqliteReader(SqlReader):
     def __init__(self, location: StoreLocation, patience_s: float) -> None:
         """Make a reader; nothing is opened yet."""
         database = ReadOnlyDatabase(location.path, busy_timeout_s=patience_s, retry_attempts=0)
-        super().__init__(location, database, SqliteJobStore(database))
+        super().__init__(location, database)
 
     def upgrade(self) -> None:
         """Upgrade the tables of an earlier version to this one."""

@@ -87,12 +87,12 @@ class PostgresQueueRows(QueueRows):
         """Claim the next job of a class that may be claimed now, in one statement; None without one."""
         owner = claim.owner
         who = (owner.worker, owner.host, owner.boot_id, owner.pid, owner.pid_started)
-        values = (claim.queue_id, claim.queue_id, claim.needs, claim.token, *who, claim.lease_ms)
+        values = (claim.token, *who, claim.lease_ms, claim.queue_id, claim.needs, claim.queue_id)
         with self._database.statement() as session:
-            found = session.execute(sql.CLAIM_NEXT, values).fetchone()
-        if found is None:
+            found = session.repeated(sql.CLAIM_NEXT, values)
+        if not found:
             return None
-        *columns, manifest, now_ns = found
+        *columns, manifest, now_ns = found[0]
         return ClaimedRow(unflat(columns), str(manifest), int(now_ns))
 
     def becomes_ready(self, queue_id: str, before_ns: int) -> bool:
@@ -131,15 +131,17 @@ class PostgresQueueRows(QueueRows):
         with self._database.transaction() as session:
             session.execute(sql.NOTIFY, (channel_of(queue_id),))
 
-    def settle(self, before: JobRow, change: Change, event: JobEvent) -> bool:
-        """Write a change that ends an attempt, and its event, in one statement; False when the claim is lost."""
+    def settle(self, before: JobRow, change: Change, event: JobEvent, log: LogRow | None) -> bool:
+        """Write a change that ends an attempt, its event and its output, in one statement; False: the claim is lost."""
         written, cleared, values = _differences(before, change.row)
         demanded = (before.key, before.version, before.token or "")
         ended = () if change.ended is None else change.ended
-        told = (event.move, event.why, event.duration_s)
+        told = (event.move, event.why, event.duration_s, *(log or ()))
+        statement = sql.settle(written, cleared, has_log=log is not None)
         with self._database.statement() as session:
-            statement = sql.settle(written, cleared)
-            ((count,),) = session.execute(statement, (*values, *demanded, *ended, *told)).fetchall()
+            ((count, awaited),) = session.repeated(statement, (*values, *demanded, *ended, *told))
+        if awaited:  # a hint, as always: by itself, since few ends are waited for
+            self.notify(before.queue_id)
         return bool(count)
 
     def forget(self, key: str) -> None:
@@ -169,6 +171,11 @@ class PostgresQueueRows(QueueRows):
     def last_waiting(self, queue_id: str) -> JobRow | None:
         """Return the waiting job whose time comes last."""
         return next(iter(self._jobs(sql.LAST_WAITING, (queue_id,))), None)
+
+    def held(self, queue_id: str, limit: int) -> tuple[int, list[JobRow]]:
+        """Return how many jobs wait for others, and the first of them."""
+        ((count,),) = self._database.query(sql.COUNT_HELD, (queue_id,))
+        return int(count), self._jobs(sql.HELD, (queue_id, limit)) if limit else []
 
     def oldest_s(self, queue_id: str) -> dict[str, float]:
         """Return the seconds that the oldest job has been queued, been due and been running; 0 without one."""

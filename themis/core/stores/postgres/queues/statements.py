@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from themis.core.stores.job_rows import ATTEMPT_COLUMNS, JOB_COLUMNS
 from themis.core.stores.postgres.database import DIALECT
+from themis.core.stores.queues.dependents import HELD_NS
 from themis.core.stores.queues.port import JobEvent, LogRow, QueueRow
 from themis.core.stores.sql.job_statements import FENCED
 
@@ -57,37 +58,35 @@ JOIN job_manifests m ON m.job_no = one.job_no
 WHERE found.needs IS NOT NULL
 """  # noqa: S608
 
+# The time at which the server was asked, one for the whole statement: an index can be read by it.
+_ASKED_NS = "CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS bigint) * 1000"
+
 # One look into the index for each priority until one has a job: those whose time has not come are never read.
 _NEXT = f"""
-    SELECT found.* FROM clock CROSS JOIN generate_series(0, 9) AS p (priority) CROSS JOIN LATERAL (
-        SELECT job_no, key, priority, {_PLACE} AS place FROM jobs
-        WHERE {_WAITS} AND needs = {{needs}} AND priority = p.priority AND {_PLACE} <= clock.now_ns
+    SELECT found.* FROM generate_series(0, 9) AS p (priority) CROSS JOIN LATERAL (
+        SELECT {{columns}} FROM jobs
+        WHERE {_WAITS} AND needs = {{needs}} AND priority = p.priority AND {_PLACE} <= {_ASKED_NS}
             AND cancel_requested = 0
         ORDER BY {_PLACE}, key LIMIT 1{{lock}}
     ) AS found LIMIT 1
 """  # noqa: S608
 
 FIRST_CLASS = f"""
-{_WITH_CLOCK}
 SELECT c.needs FROM unnest(CAST(? AS text[])) AS c (needs)
-CROSS JOIN LATERAL ({_NEXT.format(needs="c.needs", lock="")}) AS one
+CROSS JOIN LATERAL ({_NEXT.format(columns=f"key, priority, {_PLACE} AS place", needs="c.needs", lock="")}) AS one
 ORDER BY one.priority, one.place, one.key LIMIT 1
 """  # noqa: S608
 
+# Nothing is joined: each table that is joined costs a claim as much as a change of an index.
 CLAIM_NEXT = f"""
-WITH clock AS MATERIALIZED (
-    SELECT {_CLOCK_NS} AS now_ns WHERE NOT EXISTS (SELECT 1 FROM queues WHERE queue_id = ? AND paused_ns IS NOT NULL)
-), next AS ({_NEXT.format(needs="?", lock=" FOR NO KEY UPDATE SKIP LOCKED")}),
-claimed AS (
-    UPDATE jobs AS j SET
-        state = 'running', version = j.version + 1, attempt = j.attempt + 1, token = ?, worker = ?, host = ?,
-        boot_id = ?, pid = ?, pid_started = ?, job_pid = NULL, job_pid_started = NULL, ready_ns = NULL,
-        started_ns = clock.now_ns, ended_ns = NULL, updated_ns = clock.now_ns,
-        lease_until_ms = clock.now_ns / 1000000 + ?
-    FROM next, clock WHERE j.job_no = next.job_no
-    RETURNING j.*
-)
-SELECT {_OF_JOB}, m.manifest, clock.now_ns FROM claimed j JOIN job_manifests m ON m.job_no = j.job_no, clock
+UPDATE jobs AS j SET
+    state = 'running', version = j.version + 1, attempt = j.attempt + 1, token = ?, worker = ?, host = ?,
+    boot_id = ?, pid = ?, pid_started = ?, job_pid = NULL, job_pid_started = NULL, ready_ns = NULL,
+    started_ns = {_ASKED_NS}, ended_ns = NULL, updated_ns = {_ASKED_NS},
+    lease_until_ms = {_ASKED_NS} / 1000000 + ?
+WHERE job_no = ({_NEXT.format(columns="job_no", needs="?", lock=" FOR NO KEY UPDATE SKIP LOCKED")})
+    AND NOT EXISTS (SELECT 1 FROM queues WHERE queue_id = ? AND paused_ns IS NOT NULL)
+RETURNING {_OF_JOB}, (SELECT manifest FROM job_manifests m WHERE m.job_no = j.job_no), {_ASKED_NS}
 """  # noqa: S608
 
 BECOMES_READY = f"""
@@ -143,7 +142,7 @@ FORGET = tuple(
 # each value costs time on both sides.
 _SETTLE = f"""
 WITH changed AS (
-    UPDATE jobs SET {{assignments}} WHERE {FENCED} RETURNING job_no, state, version
+    UPDATE jobs SET {{assignments}} WHERE {FENCED} RETURNING job_no, state, version, awaited
 ),
 ended AS (
     INSERT INTO job_attempts (job_no, {", ".join(ATTEMPT_COLUMNS)})
@@ -154,16 +153,24 @@ noted AS (
     INSERT INTO job_events (job_no, {_EVENT})
     SELECT job_no, e.ended_ns / 1000000, ?, e.host, e.pid, e.worker, c.state, e.attempt, c.version, ?, e.exit_code, ?
     FROM changed c JOIN ended e USING (job_no)
-)
-SELECT count(*) FROM changed
+){{kept}}
+SELECT count(*), coalesce(max(awaited), 0) FROM changed
 """  # noqa: S608
+_KEPT = f""",
+kept AS (
+    INSERT INTO job_logs (job_no, {_LOG}) SELECT job_no, {", ".join("?" * len(LogRow._fields))} FROM changed
+    ON CONFLICT (job_no, attempt) DO NOTHING
+)"""  # noqa: S608
 
 
 @lru_cache(maxsize=64)
-def settle(written: tuple[str, ...], cleared: tuple[str, ...]) -> str:
-    """Return the statement that ends an attempt, writes some columns of its job, and sets others to NULL."""
+def settle(written: tuple[str, ...], cleared: tuple[str, ...], *, has_log: bool) -> str:
+    """Return the statement that ends an attempt, writes some columns of its job, and sets others to NULL.
+
+    Its last values are those of the end of the attempt's output, if that is kept.
+    """
     assignments = [*(f"{name} = ?" for name in written), *(f"{name} = NULL" for name in cleared)]
-    return _SETTLE.format(assignments=", ".join(assignments))
+    return _SETTLE.format(assignments=", ".join(assignments), kept=_KEPT if has_log else "")
 
 
 COUNTS = f"""
@@ -180,7 +187,9 @@ FIRST = {
         for state in ("running", "done", "failed", "cancelled")
     },
 }
-LAST_WAITING = f"{_WITH_CLOCK} {_QUEUED} AND {_IS_LATER} ORDER BY ready_ns DESC LIMIT 1"
+LAST_WAITING = f"{_WITH_CLOCK} {_QUEUED} AND {_IS_LATER} AND ready_ns < {HELD_NS} ORDER BY ready_ns DESC LIMIT 1"
+COUNT_HELD = f"SELECT count(*) FROM jobs WHERE {_WAITS} AND ready_ns = {HELD_NS}"  # noqa: S608
+HELD = f"SELECT {_JOB} FROM jobs WHERE {_WAITS} AND ready_ns = {HELD_NS} ORDER BY priority, key LIMIT ?"  # noqa: S608
 OLDEST = f"""
 {_WITH_CLOCK}
 SELECT

@@ -47,7 +47,7 @@ def _merge(connection: Any, source: MergeSource, job_no: int, values: list[Any])
             return 0
         for statement in sql.DELETE_JOB:
             connection.execute(statement, (number,))
-    connection.execute(job_statements.INSERT_JOB, flat(job._replace(queue_id=_NO_QUEUE)))
+    connection.execute(job_statements.INSERT_JOB, flat(job._replace(queue_id=_NO_QUEUE, awaited=0)))
     of_job = ("WHERE job_no = ?", (job_no,))
     for (manifest,) in source.rows("job_manifests", ("manifest",), *of_job):
         connection.execute(job_statements.INSERT_MANIFEST, (manifest, job.key))

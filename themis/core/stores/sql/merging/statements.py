@@ -132,5 +132,5 @@ DELETE_EDITS = "DELETE FROM score_edits WHERE run_no = ?"
 SELECT_JOB_PLACE = "SELECT job_no, version, queue_id FROM jobs WHERE key = ?"
 DELETE_JOB: tuple[str, ...] = tuple(
     f"DELETE FROM {table} WHERE job_no = ?"  # noqa: S608
-    for table in ("job_attempts", "job_manifests", "jobs")
+    for table in ("job_attempts", "job_manifests", "job_dependents", "jobs")
 )

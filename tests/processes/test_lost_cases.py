@@ -1,0 +1,190 @@
+"""A case that kills the process of its job ends alone: three deaths at most, and the job continues with the others."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.processes.worker_world import MISBEHAVING
+from tests.support import postgres_server
+from tests.support.waiting import text_of
+from themis.core.queue.model.case_losses import MOST_LOST_CASES
+from themis.core.queue.rows.this_host import FOLDER_VARIABLE
+
+ROWS = "store:env:ROWS_DB"
+CAUSES = {"segfault": "signal", "exit": "exit code", "kill itself": "signal", "kill its parent": "worker lost"}
+
+
+@dataclass
+class Lab:
+    """A folder with a module of misbehaving components, and a queue that is a folder or rows."""
+
+    folder: Path
+    kind: str
+    run_id: str = ""
+
+    @property
+    def place(self) -> str:
+        return ROWS if self.kind == "rows" else str(self.folder / "queue")
+
+    def themis(self, *words: str) -> Any:
+        """What a command that must succeed says, as JSON."""
+        command = [sys.executable, "-m", "themis", *words, "--json"]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode in {0, 3}, done.stderr
+        return json.loads(done.stdout)
+
+    def submit(self, deeds: Sequence[str], **runtime: object) -> str:
+        """Queue a job of a case for each deed; returns its key."""
+        cases = [{"case_id": f"c{no}", "input": deed, "expected_output": "well"} for no, deed in enumerate(deeds)]
+        (self.folder / "cases.jsonl").write_text("".join(f"{json.dumps(case)}\n" for case in cases))
+        store = {"store": "sqlite", "parameters": {"path": str(self.folder / "themis.sqlite3")}}
+        if self.kind == "rows":
+            store = {"store": "postgres", "parameters": {"url": "env:ROWS_DB"}}
+        document = {
+            "generation": {"generator": "misbehaving:Misbehaving"},
+            "evaluation": {"metrics": ["builtin/exact_match"], "parsers": ["builtin/json_identity"]},
+            "storage": store,
+            "runtime": {"queue_root": self.place, **runtime},
+            "datasets": [{"dataset_id": "deeds", "path": "cases.jsonl"}],
+        }
+        (self.folder / "experiment.yaml").write_text(json.dumps(document))
+        self.run_id = self.themis("submit", "experiment.yaml")["run_id"]
+        (job,) = self.themis("queue", "list", "--config", "experiment.yaml")["jobs"]
+        return str(job["key"])
+
+    def drain(self, *words: str) -> str:
+        """Run jobs until none is left; returns what the daemon said."""
+        command = [sys.executable, "-m", "themis", "worker", "start", "--queue-root", self.place, "--drain", *words]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, timeout=240)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    def shown(self, key: str) -> Any:
+        return self.themis("queue", "show", key, "--queue-root", self.place)
+
+    def failures(self) -> dict[str, str]:
+        """The categories of the failed cases of the run, by their ids."""
+        status = self.themis("status", self.run_id, "--queue-root", self.place)
+        return {case: group["category"] for group in status["failure_reasons"] for case in group["cases"]}
+
+    def calls(self) -> Counter[str]:
+        """How often each case was begun."""
+        return Counter((self.folder / "calls").read_text().split())
+
+
+@pytest.fixture(params=["folder", "rows"])
+def lab(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    if request.param == "rows":
+        monkeypatch.setenv("ROWS_DB", postgres_server.schema_url())
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "queues"))
+    (tmp_path / "misbehaving.py").write_text(MISBEHAVING)
+    return Lab(tmp_path, request.param)
+
+
+def among(deed: str, count: int, *at: int) -> list[str]:
+    return [deed if no in at else "well" for no in range(count)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tasks", [1, 16])
+@pytest.mark.parametrize("deed", CAUSES)
+def test_a_case_that_kills_its_process_ends_as_worker_lost_and_the_job_is_done(lab: Lab, deed: str, tasks: int) -> None:
+    key = lab.submit(among(deed, 60, 30), max_concurrent_tasks=tasks)
+    lab.drain("--isolation", "supervisor")
+    shown = lab.shown(key)
+    assert [attempt["cause"] for attempt in shown["attempts"]] == [CAUSES[deed]] * 3 + ["done"]
+    assert (shown["state"], shown["failures"], shown["lost"]) == ("done", 0, 0)
+    assert shown["case_losses"]["ended"] == [30]
+    assert shown["attempts"][2]["in_flight"] == [30], "it ran alone"
+    assert lab.failures() == {"c30": "worker_lost"}
+    calls = lab.calls()
+    assert calls.pop("c30") == 3
+    assert max(calls.values()) <= 3
+
+
+@pytest.mark.slow
+def test_a_case_that_kills_its_worker_ends_as_worker_lost(lab: Lab) -> None:
+    """By `themis worker run`, where the process of the job is the worker itself."""
+    key = lab.submit(among("kill itself", 40, 0, 39), max_concurrent_tasks=16)
+    codes = []
+    while lab.shown(key)["state"] != "done":
+        command = [sys.executable, "-m", "themis", "worker", "run", "--queue-root", lab.place]
+        codes.append(subprocess.run(command, cwd=lab.folder, capture_output=True, check=False, timeout=60).returncode)
+        assert len(codes) <= 7
+    assert codes == [-9] * 6 + [0]
+    shown = lab.shown(key)
+    assert [attempt["cause"] for attempt in shown["attempts"]] == ["worker lost"] * 6 + ["done"]
+    assert lab.failures() == {"c0": "worker_lost", "c39": "worker_lost"}
+
+
+@pytest.mark.slow
+def test_each_of_several_such_cases_ends_alone_and_none_of_the_others(lab: Lab) -> None:
+    deeds = among("well", 200)
+    deeds[20] = deeds[24] = "segfault"
+    deeds[150] = "exit 3"
+    key = lab.submit(deeds, max_concurrent_tasks=16)
+    lab.drain()
+    shown = lab.shown(key)
+    assert shown["state"] == "done"
+    assert len(shown["attempts"]) <= 3 * 3 + 1
+    assert lab.failures() == dict.fromkeys(("c20", "c24", "c150"), "worker_lost")
+
+
+@pytest.mark.slow
+def test_a_retry_tries_a_lost_case_again_and_nothing_else(lab: Lab) -> None:
+    key = lab.submit(among("kill itself until mended", 30, 7), max_failed_share=0.01)
+    lab.drain()
+    assert lab.shown(key)["cause"] == "failed cases"
+    assert lab.failures() == {"c7": "worker_lost"}
+    before = lab.calls()
+    (lab.folder / "mended").touch()
+    lab.themis("queue", "retry", key, "--queue-root", lab.place)
+    lab.drain()
+    assert (lab.shown(key)["state"], lab.shown(key)["case_losses"], lab.failures()) == ("done", None, {})
+    assert lab.calls() - before == Counter({"c7": 1})
+
+
+@pytest.mark.slow
+def test_a_job_whose_every_case_kills_its_process_ends_and_is_not_tried_for_ever(lab: Lab) -> None:
+    key = lab.submit(["kill its parent"] * 40, max_concurrent_tasks=4)
+    lab.drain("--isolation", "supervisor")
+    shown = lab.shown(key)
+    assert (shown["state"], len(shown["case_losses"]["ended"])) == ("failed", MOST_LOST_CASES)
+    assert len(shown["attempts"]) <= 3 * MOST_LOST_CASES + 3
+
+
+@pytest.mark.slow
+def test_a_job_that_is_given_back_again_and_again_suspects_no_case(lab: Lab) -> None:
+    key = lab.submit(["well", "hang"], max_concurrent_tasks=2)
+    for _ in range(4):
+        (lab.folder / "hanging").unlink(missing_ok=True)
+        command = [sys.executable, "-m", "themis", "worker", "start", "--queue-root", lab.place, "--grace", "0"]
+        with subprocess.Popen(command, cwd=lab.folder, stderr=subprocess.PIPE) as daemon:
+            text_of(lab.folder / "hanging", 60)
+            daemon.terminate()
+            daemon.communicate(timeout=60)
+    shown = lab.shown(key)
+    assert {attempt["cause"] for attempt in shown["attempts"]} == {"given back"}
+    assert (shown["state"], shown["case_losses"], shown["failures"], shown["lost"]) == ("queued", None, 0, 0)
+
+
+@pytest.mark.slow
+def test_one_case_among_ten_thousand_ends_alone_after_three_deaths(lab: Lab, short: bool) -> None:
+    count = 1_000 if short else 10_000
+    key = lab.submit(among("kill itself", count, count // 2), max_concurrent_tasks=32)
+    lab.drain()
+    shown = lab.shown(key)
+    assert [attempt["cause"] for attempt in shown["attempts"]] == ["signal"] * 3 + ["done"]
+    status = lab.themis("status", lab.run_id, "--queue-root", lab.place)
+    assert (status["completed_cases"], status["failed_cases"]) == (count - 1, 1)
+    assert lab.failures() == {f"c{count // 2}": "worker_lost"}
+    calls = lab.calls()
+    assert calls.pop(f"c{count // 2}") == 3
+    assert len([case for case, times in calls.items() if times > 1]) < 1_000
