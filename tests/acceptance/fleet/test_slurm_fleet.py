@@ -115,3 +115,17 @@ def test_the_end_of_a_fleet_lets_jobs_end_or_gives_them_back(slurm: Path) -> Non
     until(is_empty, "the worker to end", 120, every_s=0.5)
     assert counts(slurm)["queued"] == 1
     assert charged(slurm) == (0, 0)
+
+
+def test_before_its_time_is_up_a_worker_ends_what_it_runs_and_its_element_waits_for_more_time(slurm: Path) -> None:
+    submit(slurm)
+    (job,) = themis(slurm, "fleet", "up", *FLEET)["submitted"]
+    until(lambda: len(calls(slurm)) >= 3, "three jobs to run", every_s=0.3)
+    # What Slurm does two minutes before the limit, by --signal of the script.
+    assert run("scancel", "--batch", "--signal=USR1", f"{job}_0", f"{job}_1").returncode == 0
+    until(lambda: list(elements(slurm).values()).count("pending") == 2, "both to be queued again", every_s=0.3)
+    until(lambda: counts(slurm)["done"] == RUNS, "the third worker to do the rest", every_s=0.3)
+    assert len(calls(slurm)) == RUNS * CASES  # what ran was done to its end
+    assert charged(slurm) == (0, 0)
+    withdrawn = themis(slurm, "fleet", "down", *FLEET[:4])["withdrawn"]
+    assert sorted(withdrawn) == [f"{job}_0", f"{job}_1"]
