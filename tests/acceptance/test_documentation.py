@@ -41,7 +41,8 @@ PAGES = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md"))]
 README = PAGES[0]
 GUIDES = TOP / "docs" / "guides"
 OF_POSTGRES = {
-    GUIDES / name for name in ("results-in-postgres.md", "workers-on-several-hosts.md", "queue-in-postgres.md")
+    GUIDES / name
+    for name in ("results-in-postgres.md", "workers-on-several-hosts.md", "queue-in-postgres.md", "slurm.md", "ray.md")
 }
 COMMANDS = Path(sysconfig.get_path("scripts"))
 Shell = Callable[[Path, list[str]], tuple[int, str, str]]
@@ -74,10 +75,11 @@ class Block:
         return f"{self.page.relative_to(TOP)}:{self.line}"
 
 
-def blocks_of(page: Path) -> Iterator[Block]:
+def blocks_of(page: Path, *, also: str = "") -> Iterator[Block]:
+    """The blocks of a page; with `also` those too that are not followed elsewhere for that reason."""
     source = page.read_text(encoding="utf-8")
     for found in BLOCK.finditer(source):
-        if found["directive"] == "no-test":
+        if found["directive"] == "no-test" and found["argument"] != also:
             continue
         comment = NAMING_COMMENT.match(found["text"])
         file = found["argument"] if found["directive"] == "file" else None

@@ -117,7 +117,7 @@ def test_each_manager_waits_for_longer_than_the_worker_takes_to_stop() -> None:
     assert len(waits) == 4
     assert min(map(int, waits)) > defaults.grace + to_the_end
     script = (DEPLOY / "slurm/themis-worker.sbatch").read_text("utf-8")
-    signalled, grace = re.search(r"B:TERM@(\d+)", script), re.search(r"--grace (\d+)", script)
+    signalled, grace = re.search(r"B:USR1@(\d+)", script), re.search(r"--grace (\d+)", script)
     assert signalled is not None
     assert grace is not None
     assert int(signalled[1]) > int(grace[1]) + to_the_end

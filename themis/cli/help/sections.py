@@ -28,6 +28,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Queue and workers": {
         "queue": ("queue.commands:queue", "List, cancel, retry and prune jobs; pause, watch and repair a queue."),
         "worker": ("worker.commands:worker", "Run submitted experiments."),
+        "fleet": ("fleet.commands:fleet", "Have Slurm, Kubernetes or Ray start, place and end workers."),
         "limits": ("queue.limits:limits", "Show and set how much the providers of models are asked."),
     },
     "Prompts and judges": {

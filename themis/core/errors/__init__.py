@@ -52,6 +52,12 @@ from themis.core.errors.datasets import (
     HubUnavailableError,
     MediaError,
 )
+from themis.core.errors.fleets import (
+    EngineError,
+    EngineMissingError,
+    FleetError,
+    UnreachableQueueError,
+)
 from themis.core.errors.judging import (
     JudgmentError,
     LabelError,
@@ -183,7 +189,10 @@ __all__ = [
     "DatasetError",
     "DemoJudgeError",
     "DuplicateCaseIdError",
+    "EngineError",
+    "EngineMissingError",
     "FingerprintChangedError",
+    "FleetError",
     "ForbiddenAddressError",
     "ForkedCopyError",
     "GraphOutputError",
@@ -280,6 +289,7 @@ __all__ = [
     "UnknownRunError",
     "UnknownTargetError",
     "UnknownVariantError",
+    "UnreachableQueueError",
     "UnresolvedReferenceError",
     "UnsendableCaseError",
     "UnsettledError",

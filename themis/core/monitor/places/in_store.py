@@ -1,7 +1,7 @@
 """A queue of rows in a results store, as those who look on see it; nothing is written."""
 
 import atexit
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 from themis.core.errors import StoreError, StoreMissingError
@@ -89,6 +89,14 @@ class QueueInStore:
             waiting=[_entry(row, "waiting") for row in self._first("waiting", limit)],
             last_waiting=None if last is None else _entry(last, "waiting"),
         )
+
+    def ready_for(self, takes: Callable[[str], bool], limit: int) -> int:
+        """Count the jobs, up to `limit`, that a worker could claim now; `takes` says it of a manifest."""
+        queue_id = self.queue_id
+        if queue_id is None or self.pause is not None:
+            return 0
+        needs = [found.needs for found in self._rows.classes(queue_id) if takes(found.manifest)]
+        return self._rows.count_ready(queue_id, needs, limit) if needs else 0
 
     def oldest_s(self) -> dict[str, float]:
         """Seconds that the oldest job has been in each state that has not ended; 0 if there is no job."""

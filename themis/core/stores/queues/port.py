@@ -193,6 +193,9 @@ class QueueRows(Protocol):
     def becomes_ready(self, queue_id: str, before_ns: int) -> bool:
         """Whether a queued job may be claimed now, or before a time."""
 
+    def count_ready(self, queue_id: str, needs: Sequence[str], limit: int) -> int:
+        """Count the jobs of some classes that may be claimed now, up to `limit`."""
+
     def lost(self, queue_id: str, host: str, limit: int) -> list[tuple[JobRow, bool]]:
         """Return running jobs whose lease is over, and those of a host, each with whether its lease is over.
 

@@ -100,6 +100,10 @@ class PostgresQueueRows(QueueRows):
         needs = [found.needs for found in self.classes(queue_id)]
         return bool(self._database.query(sql.BECOMES_READY, (needs, queue_id, before_ns))[0][0])
 
+    def count_ready(self, queue_id: str, needs: Sequence[str], limit: int) -> int:
+        """Count the jobs of some classes that may be claimed now, up to `limit`."""
+        return int(self._database.query(sql.COUNT_READY, (queue_id, list(needs), limit))[0][0])
+
     def lost(self, queue_id: str, host: str, limit: int) -> list[tuple[JobRow, bool]]:
         """Return running jobs whose lease is over, and those of a host, each with whether its lease is over."""
         found = self._database.query(sql.LOST, (queue_id, host, limit))

@@ -98,6 +98,14 @@ SELECT EXISTS (
 )
 """  # noqa: S608
 
+COUNT_READY = f"""
+{_WITH_CLOCK}
+SELECT count(*) FROM (
+    SELECT 1 FROM jobs, clock
+    WHERE {_WAITS} AND needs = ANY(CAST(? AS text[])) AND {_PLACE} <= clock.now_ns AND cancel_requested = 0 LIMIT ?
+) AS ready
+"""  # noqa: S608
+
 # After a restart every owner was kept from renewing its lease: each gets the time of one to do so.
 LOST = f"""
 SELECT {_JOB}, is_over FROM (

@@ -1,0 +1,1 @@
+"""`themis fleet`: workers that a cluster's own scheduler places."""

@@ -1,0 +1,97 @@
+"""Demand for workers of a kind: the jobs of a queue that they could take now, and those that they have."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from themis.core.errors import ManifestError, NewerManifestError
+from themis.core.monitor import queue_files
+from themis.core.monitor.places.in_store import QueueInStore
+from themis.core.monitor.places.what_is_there import jobs_at, pause_at, workers_at
+from themis.core.queue.folder.worker_registry import SeenWorker
+from themis.core.queue.model import layout, manifest_file
+from themis.core.queue.model.claim_policy import ClaimPolicy
+from themis.core.queue.model.manifest_file import Manifest
+from themis.core.queue.model.queue_place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Jobs that call for workers of a kind.
+
+    Attributes:
+        ready: jobs that such a worker could take now; none while the queue is paused.
+        running: jobs that those workers run, and those that nobody runs any more, which any worker would recover.
+    """
+
+    ready: int
+    running: int
+
+    @property
+    def jobs(self) -> int:
+        """Number of jobs for which there should be a slot."""
+        return self.ready + self.running
+
+
+def demand_at(place: Place, tags: Iterable[str], workers: str, limit: int) -> Demand:
+    """Return the demand for workers with `tags` whose names begin with `workers`.
+
+    Args:
+        place: place of the queue, which need not exist yet.
+        tags: tags of the workers.
+        workers: beginning of their names.
+        limit: number above which ready jobs are not counted, as more workers are not wanted.
+
+    Raises:
+        OSError: the queue's folder cannot be read.
+        StoreError: the store with its rows cannot be read.
+    """
+    policy = ClaimPolicy(tuple(tags))
+    found = jobs_at(place)
+    if isinstance(found, QueueInStore):
+        ready = found.ready_for(partial(_takes_text, policy), limit)
+    else:
+        ready = 0 if pause_at(place) is not None else _count(found, policy, limit)
+    seen = workers_at(place)
+    busy = sum(worker.busy for worker in seen if worker.report.worker.startswith(workers))
+    running = {job.key for job in found.jobs(["running"], None) if job.key is not None}
+    return Demand(ready, busy + len(running - _reported(seen)))
+
+
+def _reported(workers: Iterable[SeenWorker]) -> set[str]:
+    """Return the jobs that living workers say they run."""
+    return {slot.key for seen in workers if seen.alive for slot in seen.report.slots if slot.key is not None}
+
+
+def _count(files: queue_files.QueueFiles, policy: ClaimPolicy, limit: int) -> int:
+    found = 0
+    for path in _ready_files(files):
+        if found == limit:
+            break
+        with contextlib.suppress(OSError):  # somebody else has claimed it
+            found += _takes(policy, partial(manifest_file.read, path, key=None))
+    return found
+
+
+def _ready_files(files: queue_files.QueueFiles) -> Iterator[str]:
+    """Yield the manifests of jobs that may be claimed now; those that are due too, as a worker queues them."""
+    now = layout.stamp(time.time_ns())
+    due = [name for name in files.names[layout.WAITING] if name <= now]
+    for folder, names in ((layout.QUEUED, files.names[layout.QUEUED]), (layout.WAITING, due)):
+        yield from (f"{files.root}/{folder}/{name}" for name in names)
+
+
+def _takes_text(policy: ClaimPolicy, text: str) -> bool:
+    return _takes(policy, partial(manifest_file.decode, text.encode(), "", key=None))
+
+
+def _takes(policy: ClaimPolicy, read: Callable[[], Manifest]) -> bool:
+    """Whether a worker takes a job; one that cannot be read is taken, and ends at once."""
+    try:
+        return policy(read()) is None
+    except NewerManifestError:
+        return False
+    except ManifestError:
+        return True
