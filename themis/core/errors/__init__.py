@@ -6,12 +6,7 @@ message does not name. `make check` verifies that each fact is given, and no oth
 `ValueError`, a wrong state also a `RuntimeError`. `exit_code` is the exit code of the `themis` command.
 """
 
-from themis.core.errors.base import (
-    InputError,
-    StateError,
-    ThemisError,
-    UnavailableError,
-)
+from themis.core.errors.base import InputError, StateError, ThemisError, UnavailableError
 from themis.core.errors.bundles import BundleError
 from themis.core.errors.catalog import (
     BenchmarkNeedError,
@@ -52,12 +47,7 @@ from themis.core.errors.datasets import (
     HubUnavailableError,
     MediaError,
 )
-from themis.core.errors.fleets import (
-    EngineError,
-    EngineMissingError,
-    FleetError,
-    UnreachableQueueError,
-)
+from themis.core.errors.fleets import EngineError, EngineMissingError, FleetError, UnreachableQueueError
 from themis.core.errors.judging import (
     JudgmentError,
     LabelError,
