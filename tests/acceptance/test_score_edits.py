@@ -15,6 +15,7 @@ import pytest
 
 from tests.acceptance.conftest import Themis
 from tests.support import ordinary_user
+from tests.support.older_store import put_back
 from tests.support.project_copy import PROJECT
 
 LAB = "lab_of_the_score_edits"
@@ -302,9 +303,7 @@ def test_a_store_that_may_only_be_read_is_one_clear_line(run: Themis, tmp_path: 
 def test_a_store_of_an_earlier_version_is_upgraded_by_the_first_edit(run: Themis) -> None:
     with closing(sqlite3.connect("runs/themis.sqlite3")) as database:
         (version,) = database.execute("PRAGMA user_version").fetchone()
-        database.execute("DROP TABLE score_edits")
-        database.execute("PRAGMA user_version = 11")
-        database.commit()
+    put_back(Path("runs/themis.sqlite3"), 11)
     run("score", "edit", *ONE, "--value", "1", "--why", "right")
     assert standings(run) == ["holds"]
     with closing(sqlite3.connect("runs/themis.sqlite3")) as database:

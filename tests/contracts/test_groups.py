@@ -1,11 +1,11 @@
 """Groups of runs, as every store keeps them and its reader shows them."""
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.support.older_store import put_back
 from tests.support.stores import PERSISTENT, added_run, third_kind
 from themis.core.errors import UnknownRunError
 from themis.core.stores import create_run_store
@@ -70,9 +70,7 @@ def test_a_reader_of_a_file_that_only_versions_without_groups_have_used_finds_no
     storage = PERSISTENT["sqlite"](tmp_path)
     with closing(create_run_store(storage)) as store:
         added_run(store, "a")
-    with closing(sqlite3.connect(tmp_path / "runs.sqlite3")) as database:
-        database.execute("DROP TABLE run_groups")
-        database.execute("PRAGMA user_version = 12")
+    put_back(tmp_path / "runs.sqlite3", 12)
     with closing(reader_of(location_of(storage))) as reader:
         assert (reader.group_members("mine"), reader.group_names()) == ([], [])
 

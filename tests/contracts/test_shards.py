@@ -1,12 +1,12 @@
 """Shards of runs, as every store keeps them, and the end of a run with the last of them."""
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.support.lab import ScriptedGenerator, dataset, experiment
+from tests.support.older_store import put_back
 from tests.support.stores import PERSISTENT, added_run
 from themis.core.errors import ClaimLostError
 from themis.core.outcomes.outcome import CaseEnd
@@ -243,9 +243,7 @@ def test_a_reader_of_a_file_that_only_versions_without_shards_have_used_finds_no
     storage = PERSISTENT["sqlite"](tmp_path)
     with closing(create_run_store(storage)) as store:
         run_id = added_run(store, "a")
-    with closing(sqlite3.connect(tmp_path / "runs.sqlite3")) as database:
-        database.execute("DROP TABLE run_shards")
-        database.execute("PRAGMA user_version = 16")
+    put_back(tmp_path / "runs.sqlite3", 16)
     with closing(reader_of(location_of(storage))) as reader:
         assert reader.shards(run_id) == []
     with closing(create_run_store(storage)) as store:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support import lab
+from tests.support.older_store import put_back
 from themis.cli.watch.view import lines
 from themis.core.config import RuntimeConfig
 from themis.core.errors import StoreReadOnlyError
@@ -131,10 +132,7 @@ def test_a_store_that_cannot_be_read_is_said_and_shown_as_it_was(tmp_path: Path,
 
 def test_a_store_that_only_old_workers_have_written_is_watched(tmp_path: Path) -> None:
     submit(tmp_path)
-    with closing(sqlite3.connect(tmp_path / "runs.sqlite3")) as database:
-        database.executescript(
-            "DROP INDEX answer_ends; ALTER TABLE outcomes DROP COLUMN category; PRAGMA user_version = 2"
-        )
+    put_back(tmp_path / "runs.sqlite3", 2)
     look = look_again(tmp_path / "queue")
     assert look.troubles == []
     assert look.next[0].about.run_id is not None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.older_store import put_back
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.stores.job_rows import ATTEMPT_COLUMNS, JOB_COLUMNS, Change, Fence, JobRow
 from themis.core.stores.reading import RUN_FIELDS
@@ -68,20 +69,7 @@ def test_a_store_of_the_first_schema_is_upgraded_in_place_and_keeps_its_jobs(tmp
         assert store.jobs.add(ROW, "{}")
         store_id = store.jobs.store_id
     fresh = _columns(path)
-    with closing(sqlite3.connect(path)) as old:
-        old.execute("ALTER TABLE jobs DROP COLUMN lease_until_ms")
-        old.execute("DROP INDEX answer_ends")
-        old.execute("DROP INDEX run_names")
-        old.execute("DROP INDEX jobs_awaited")
-        old.execute("ALTER TABLE jobs DROP COLUMN predecessors")
-        old.execute("ALTER TABLE jobs DROP COLUMN awaited")
-        old.execute("ALTER TABLE runs DROP COLUMN name")
-        old.execute("ALTER TABLE runs DROP COLUMN labels")
-        old.execute("ALTER TABLE outcomes DROP COLUMN category")
-        old.execute("ALTER TABLE jobs DROP COLUMN case_losses")
-        old.execute("ALTER TABLE job_attempts DROP COLUMN in_flight")
-        old.execute("PRAGMA user_version = 1")
-        old.commit()
+    put_back(path, 1)
     assert "lease_until_ms" not in str(_columns(path))
     with closing(SqliteRunStore(path)) as store:
         assert store.jobs.store_id == store_id

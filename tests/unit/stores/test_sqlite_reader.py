@@ -9,6 +9,7 @@ import pytest
 
 from tests.processes.queue_world import world
 from tests.support.lab import experiment
+from tests.support.older_store import put_back
 from themis.core.config import StorageConfig
 from themis.core.errors import NetworkFilesystemError, NewerSchemaError, StoreCorruptError, StoreError
 from themis.core.stores import RunStore, sqlite_store
@@ -74,14 +75,7 @@ def test_a_store_on_a_network_filesystem_is_refused(path: Path, monkeypatch: pyt
 
 
 def test_a_store_of_an_earlier_version_is_upgraded_when_that_is_asked_for(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as database:
-        database.executescript(
-            "DROP INDEX answer_ends; ALTER TABLE outcomes DROP COLUMN category; DROP INDEX run_names; "
-            "ALTER TABLE runs DROP COLUMN name; ALTER TABLE runs DROP COLUMN labels; DROP INDEX jobs_awaited; "
-            "ALTER TABLE jobs DROP COLUMN predecessors; ALTER TABLE jobs DROP COLUMN awaited; "
-            "ALTER TABLE jobs DROP COLUMN case_losses; ALTER TABLE job_attempts DROP COLUMN in_flight; "
-            "PRAGMA user_version = 2"
-        )
+    put_back(path, 2)
     with closing(reader_at(path)) as reader:
         (run,) = reader.runs_before("", None, 10)
         assert (run.name, run.labels, reader.runs_named("x", 1)) == (None, None, [])

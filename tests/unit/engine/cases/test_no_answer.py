@@ -15,6 +15,7 @@ from tests.support.lab import (
     experiment,
     score_rows,
 )
+from tests.support.older_store import put_back
 from themis.core.config import EvaluationConfig
 from themis.core.engine.compiling.compiled import recompile
 from themis.core.errors import ConfigError
@@ -273,15 +274,7 @@ def test_a_store_from_before_there_was_a_rule_is_read_as_it_is_and_counted_by_it
         ends = [end._replace(through=Stage.SCORE, failed=end.case_no == 2) for end in work]
         store.append(snapshot.run_id, [*scores, codec.failed(2, Stage.SCORE, 0, failure)], ends)
         store.end_run(snapshot.run_id, RunStatus.PARTIAL_FAILURE, through=Stage.JUDGE)
-    with closing(sqlite3.connect(path)) as old:
-        old.execute("DROP INDEX answer_ends")
-        old.execute("DROP INDEX run_names")
-        old.execute("ALTER TABLE outcomes DROP COLUMN category")
-        old.execute("ALTER TABLE runs DROP COLUMN name")
-        old.execute("ALTER TABLE runs DROP COLUMN labels")
-        old.execute("ALTER TABLE jobs DROP COLUMN case_losses")
-        old.execute("ALTER TABLE job_attempts DROP COLUMN in_flight")
-        old.execute("PRAGMA user_version = 2")
+    put_back(path, 2)
     with closing(sqlite_store(path)) as store:
         before = quickcheck(store, snapshot.run_id)
         assert before["score_rows"][2]["error_category"] == "parse_null"
