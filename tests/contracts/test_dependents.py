@@ -274,6 +274,7 @@ def test_a_rerun_has_the_predecessors_of_its_own_submission(here: World) -> None
     assert end(here) == "b"
 
 
+@pytest.mark.slow
 def test_many_jobs_wait_for_one_and_are_released_in_their_order(here: World) -> None:
     submit(here, "a", priority=9)
     names = [f"m{number:03d}" for number in range(dependents.AT_ONCE + 44)]
