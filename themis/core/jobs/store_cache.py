@@ -53,7 +53,8 @@ class StoreCache:
         """Return the store at a location, whichever it is; raises as `run_store` does."""
         store = self._stores.get(location)
         if store is not None and not store.jobs.is_in_place:
-            store.close()  # another store is there now
+            del self._stores[location]  # else it would be used again, and make a new file
+            store.close()
             store = None
         if store is None:
             store = self._stores[location] = self._opened(location)

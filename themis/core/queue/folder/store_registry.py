@@ -60,8 +60,8 @@ class StoreRegistry:
             OtherStoreError: another store is there.
         """
         found = self._opened.get(address)
-        if found is not None and found[1].is_in_place:
-            return found[1]
+        if found is not None and found[1].identity is not None and found[1].is_in_place:
+            return found[1]  # a store that was closed meanwhile would be made again
         self._opened.pop(address, None)
         where = self.where(address)
         try:

@@ -5,13 +5,14 @@ import heapq
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from themis.core.errors import ManifestError, StoreError
+from themis.core.errors import ManifestError, UnavailableError
 from themis.core.queue.folder import journal, listing, locks
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout, manifest_file
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.predecessors import HELD_STAMP
+from themis.core.queue.model.store_address import StoreAddress
 from themis.core.queue.transitions import dependents, moves
 from themis.core.queue.transitions.dependents import HeldJobs, Looked, Resolution
 from themis.core.queue.transitions.moves import Move
@@ -34,25 +35,25 @@ class DependentMover:
         self._root = root
         self._registry = registry
         self._files: Files | None = None
-        self._stores: list[JobStore] = []
-        self._stores_old_at = 0.0
+        self._addresses: list[StoreAddress] = []
+        self._addresses_old_at = 0.0
 
     def look(self) -> Looked:
         """Move the dependents of each store, as many at once as `dependents.look` does."""
         found = []
-        for store in self._usable():
+        for address in self._known():
             # The other jobs of a store that cannot be used cannot be claimed either, and who tries that says why.
-            with contextlib.suppress(StoreError):
-                found.append(dependents.look(store, self._root.queue_id, self._make))
+            with contextlib.suppress(UnavailableError):
+                found.append(dependents.look(self._registry.get(address), self._root.queue_id, self._make))
         self._files = None
         return Looked(sum(one.moved for one in found), has_more=any(one.has_more for one in found))
 
-    def _usable(self) -> list[JobStore]:
-        """Return the stores that can be opened, as of a few seconds ago: every look takes them."""
-        if time.monotonic() >= self._stores_old_at or not all(store.is_in_place for store in self._stores):
-            self._stores = [store for _, store in self._registry.usable()]
-            self._stores_old_at = time.monotonic() + (_STORES_KNOWN_S if self._stores else 0.0)
-        return self._stores
+    def _known(self) -> list[StoreAddress]:
+        """Return the stores of the queue, as of a few seconds ago: every look takes them."""
+        if time.monotonic() >= self._addresses_old_at:
+            self._addresses = self._registry.addresses()
+            self._addresses_old_at = time.monotonic() + (_STORES_KNOWN_S if self._addresses else 0.0)
+        return self._addresses
 
     def _make(self, store: JobStore, row: JobRow) -> bool:
         lock = locks.acquire(self._root.locks_folder, row.key)
