@@ -15,7 +15,7 @@ def main(descriptor: int, isolation: str) -> NoReturn:
     os.setsid()
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals():
-        if callable(signal.getsignal(number)):
+        if callable(signal.getsignal(number)) or number == signal.SIGHUP:  # the worker handles it, once it has begun
             signal.signal(number, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     close_all_but(descriptor)
