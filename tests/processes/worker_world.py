@@ -49,7 +49,7 @@ def files():
 
 def open_file(path):
     try:
-        return re.sub("[0-9a-f]{32,}|[0-9]+", "N", os.readlink(path))
+        return re.sub("[0-9a-f]{16,}|[0-9]+", "N", os.readlink(path))
     except OSError:
         return "the listing itself"
 
