@@ -1,7 +1,7 @@
 """A dry run says what a run would do, and does none of it."""
 
-import os
 import gc
+import os
 from pathlib import Path
 from typing import Any
 
