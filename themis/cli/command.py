@@ -11,6 +11,7 @@ import click
 from themis.cli.config_argument import config_argument
 from themis.cli.offers import values
 from themis.cli.terminal import early_interrupts
+from themis.cli.terminal.key_value import KeyValue
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT, is_in_store
 from themis.core.errors import ConfigError
 from themis.core.text.run_names import checked_labels
@@ -160,7 +161,7 @@ def title_options(function: Function) -> Function:
     labelled = click.option(
         "--label",
         "labels",
-        type=Label(),
+        type=LABEL,
         multiple=True,
         metavar="KEY=VALUE",
         shell_complete=values.labels,
@@ -225,29 +226,14 @@ class Words(click.ParamType[tuple[str, ...]]):
         return tuple(word for part in str(value).split(",") if (word := part.strip()))
 
 
-class Label(click.ParamType[tuple[str, str]]):
-    """A label, as `key=value`."""
-
-    name = "label"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """The key and the value of a label."""
-        if isinstance(value, tuple):
-            return value
-        key, sign, said = str(value).partition("=")
-        try:
-            checked_labels({key: said if sign else "?"})
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if not sign:
-            self.fail(f"{value!r} is not KEY=VALUE, as in team=x", param, ctx)
-        return key, said
+LABEL = KeyValue("label", "team=x", lambda key, value: checked_labels({key: value}))
+"""A label of a run."""
 
 
 label_filter = click.option(
     "--label",
     "labels",
-    type=Label(),
+    type=LABEL,
     multiple=True,
     metavar="KEY=VALUE",
     shell_complete=values.labels,

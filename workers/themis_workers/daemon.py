@@ -88,17 +88,21 @@ def run_worker(
         context = WorkerContext(queue, stores, owner, queue.rescan_s, find_cgroup_folder(), notifier)
         worker = Worker(context, load_settings, wake, signals, fork_server)
         stack.callback(worker.close)
-        logs.tell("worker begins", name=owner.worker, slots=worker.slots.count, queue=queue_root)
-        if is_new:
-            logs.tell("the queue is new: nothing was submitted here yet")
-        if signals.has_terminal and sys.stderr.isatty():
-            logs.tell("Ctrl-C stops this worker; closing the terminal does not", stop_with=context.stop_command)
+        _tell_beginning(worker, context, is_new=is_new, has_terminal=signals.has_terminal)
         code = work(worker)
         notifier.stopping()
         how = code.name.lower().replace("_", " ")
         did = worker.reporting.what_it_did
         logs.tell("worker ends", name=owner.worker, how=how, exit_code=int(code), did=did)
     return code
+
+
+def _tell_beginning(worker: Worker, context: WorkerContext, *, is_new: bool, has_terminal: bool) -> None:
+    logs.tell("worker begins", name=context.owner.worker, slots=worker.slots.count, queue=context.queue.place)
+    if is_new:
+        logs.tell("the queue is new: nothing was submitted here yet")
+    if has_terminal and sys.stderr.isatty():
+        logs.tell("Ctrl-C stops this worker; closing the terminal does not", stop_with=context.stop_command)
 
 
 def _fork_server(isolation: str) -> ForkServer:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from themis.cli.command import QueuePlace, Words, queue_place
+from themis.cli.terminal.key_value import KeyValue
 from themis.fleet.engines import NAMES
 from themis.fleet.spec import DEFAULT_NAME, MAX_IDLE_S, MOST_WORKERS, FleetSpec
 
@@ -48,21 +49,6 @@ _OF_ENGINES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-class _KeyValue(click.ParamType[tuple[str, str]]):
-    """An option of an engine, as KEY=VALUE."""
-
-    name = "engine option"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """The key and the value."""
-        if isinstance(value, tuple):
-            return value
-        key, sign, said = str(value).partition("=")
-        if not (key and sign):
-            self.fail(f"{value!r} is not KEY=VALUE, as in partition=gpu", param, ctx)
-        return key, said
-
-
 def on_engine(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--on`, `--name` and the options of single engines: arguments `engine` and `fleet`."""
 
@@ -95,7 +81,7 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
     with_options = click.option(
         "--engine-option",
         "engine_options",
-        type=_KeyValue(),
+        type=KeyValue("engine option", "partition=gpu"),
         multiple=True,
         metavar="KEY=VALUE",
         help="Slurm: an option of sbatch, as partition=gpu. Kubernetes: a label of nodes. Ray: a resource, as tpu=1. "

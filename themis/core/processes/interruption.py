@@ -79,18 +79,16 @@ def _starts_thread(frame: FrameType | None) -> bool:
     Up to Python 3.11 that one has the number of its parent until it runs: it would be interrupted instead, before it
     could say that it has started, and the parent would wait for ever.
     """
-    while frame is not None:
-        if frame.f_code is threading.Thread.start.__code__:
-            return True
-        frame = frame.f_back
-    return False
+    return any(one.f_code is threading.Thread.start.__code__ for one in _with_callers(frame))
 
 
 def _is_within(frame: FrameType | None, package: ModuleType) -> bool:
     """Whether code of a package is running, or has called the code that is."""
     inside = f"{package.__name__}."
+    return any(f"{one.f_globals.get('__name__')}.".startswith(inside) for one in _with_callers(frame))
+
+
+def _with_callers(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
-        if f"{frame.f_globals.get('__name__')}.".startswith(inside):
-            return True
+        yield frame
         frame = frame.f_back
-    return False
