@@ -18,7 +18,8 @@ from themis.core.stores import create_run_store
 from themis.core.stores.job_rows import Fence, JobRow
 from themis.core.stores.protocol import RunStore
 from themis.core.stores.registry import location_of, reader_of
-from themis.core.stores.shards.rows import MOST_SHARDS, slices, state_of
+from themis.core.stores.shards.rows import slices, state_of
+from themis.core.values.bounds import MOST_SHARDS
 
 CASES, SHARDS = 10, 3
 

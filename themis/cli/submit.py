@@ -21,6 +21,7 @@ from themis.cli.terminal.part_options import part_of, part_options
 from themis.cli.terminal.time_options import When
 from themis.cli.views.submitted import say_next, show_submitted
 from themis.core.configuration.part import Part
+from themis.core.values.bounds import MOST_SHARDS
 
 if TYPE_CHECKING:
     from themis.core.experiment import Experiment
@@ -105,7 +106,7 @@ class ModeName(click.Choice[str]):
 )
 @click.option(
     "--shards",
-    type=click.IntRange(1, 999),
+    type=click.IntRange(1, MOST_SHARDS),
     default=1,
     metavar="N",
     help="In N jobs, each with a slice of the cases: several workers share one run.",

@@ -13,7 +13,8 @@ from themis.core.errors import InvalidArgumentError, OtherShardsError
 from themis.core.jobs.prepared_job import PreparedJob
 from themis.core.queue.transitions.bulk_submitting import BulkJob
 from themis.core.stores.job_rows import JobRow
-from themis.core.stores.shards.rows import MOST_SHARDS, UNFINISHED, ShardRow, slices
+from themis.core.stores.shards.rows import UNFINISHED, ShardRow, slices
+from themis.core.values.bounds import MOST_SHARDS
 
 
 def refuse_number(found: PreparedJob, shards: int) -> None:
@@ -64,8 +65,7 @@ def write_whole_run(found: PreparedJob) -> None:
 
 
 def jobs_of_shards(found: PreparedJob, shards: int) -> list[BulkJob]:
-    """Return the jobs of a submission in several shards; raises as `refuse_number` and `refuse_others`."""
-    refuse_number(found, shards)
+    """Return the jobs of a submission in several shards, as many as it can have; raises as `refuse_others`."""
     planned = refuse_others(found, shards)
     parts = slices(found.snapshot.total_cases, shards)
     is_planned = _slices_of(planned) == parts

@@ -31,3 +31,6 @@ MOST_USD = 1e9
 
 LEAST_SEED, MOST_SEED = -(2**63), 2**64 - 1
 """Bounds of a seed: it fits into 64 bits, with or without a sign."""
+
+MOST_SHARDS = 999
+"""Shards of one run, at most: their keys have three digits."""

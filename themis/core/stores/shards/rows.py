@@ -4,9 +4,6 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-MOST_SHARDS = 999
-"""Shards of one run, at most: their keys have three digits."""
-
 UNFINISHED = frozenset({"queued", "running"})
 """States of jobs that have not ended."""
 
