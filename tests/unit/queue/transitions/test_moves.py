@@ -207,10 +207,8 @@ def test_a_file_of_another_queue_is_put_aside_and_its_job_left_alone(tmp_path: P
         ours.drain()
         theirs.submit(RUN)
         row, file = _row(theirs), _file(theirs, "queued")
-        ours.queue._folder.parts()[1]._opened[theirs.address] = (
-            theirs.address,
-            theirs.store,
-        )  # as one process opens both
+        stores = {ours.address: ours.store, theirs.address: theirs.store}
+        ours.queue._folder.parts()[1]._open_store = lambda address: stores[address]  # as one process opens both
         copy = ours.queue.path / "queued" / file.name
         shutil.copy(file, copy)
         if not is_known:

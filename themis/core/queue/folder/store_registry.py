@@ -24,7 +24,7 @@ from themis.core.stores.job_rows import JobRow
 from themis.core.stores.job_store import JobStore
 
 OpenStore = Callable[[StoreAddress], JobStore]
-"""Opens the store at an address. It must not make one: a missing store is a `StoreError`."""
+"""Returns the store at an address, opened once. It must not make one: a missing store is a `StoreError`."""
 
 _MAX_FILE_BYTES = 16_384
 _PAGE = 1_000
@@ -59,10 +59,10 @@ class StoreRegistry:
             StoreError: it is missing or cannot be used.
             OtherStoreError: another store is there.
         """
-        found = self._opened.get(address)
-        if found is not None and found[1].identity is not None and found[1].is_in_place:
-            return found[1]  # a store that was closed meanwhile would be made again
-        self._opened.pop(address, None)
+        if address in self._opened:
+            with contextlib.suppress(UnavailableError):
+                return self._open(self._opened[address][0])
+            del self._opened[address]
         where = self.where(address)
         try:
             store = self._open(where)

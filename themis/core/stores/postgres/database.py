@@ -61,12 +61,6 @@ class PostgresDatabase:
         self._identity: Identity | None = None
         self._is_gone = False
 
-    def __del__(self) -> None:
-        """Close connections that are still open, in the process that opened them."""
-        connections = getattr(self, "_connections", None)
-        if connections is not None and connections.are_own:
-            connections.close()
-
     @contextmanager
     def transaction(self, *, synced: bool = True) -> Iterator[Session]:
         """Open a block whose writes are committed together, or not at all; within another block it is a part of that.

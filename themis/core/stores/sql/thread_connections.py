@@ -2,6 +2,7 @@
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Generic, Protocol, TypeVar
@@ -31,8 +32,28 @@ class _Local(threading.local, Generic[Connection]):
     synced = True
 
 
+class _Opened(list[tuple[threading.Thread, Connection]]):
+    """Open connections with the threads that they are for, and the process that opened them."""
+
+    pid: int | None = None
+
+    def close(self, error: type[Exception]) -> None:
+        """Close them; those of the parent are kept open in a forked child."""
+        connections = [connection for _, connection in self]
+        self.clear()
+        if self.pid != os.getpid():
+            _inherited.extend(connections)
+            return
+        for connection in connections:
+            with suppress(error):
+                connection.close()
+
+
 class ThreadConnections(Generic[Connection]):
     """Opens a connection for each thread that asks, and closes those of threads that have ended.
+
+    All are closed when it is no longer used, also as a part of a cycle of objects: what closes them is not in the
+    cycle, so no connection is finalized before it is closed.
 
     Args:
         error: errors of the library that are ignored when a connection is closed.
@@ -42,9 +63,9 @@ class ThreadConnections(Generic[Connection]):
         """Make an empty collection."""
         self.local: _Local[Connection] = _Local()
         self._error = error
-        self._opened: list[tuple[threading.Thread, Connection]] = []
+        self._opened: _Opened[Connection] = _Opened()
         self._guard = threading.Lock()
-        self._opened_by: int | None = None
+        weakref.finalize(self, self._opened.close, error).atexit = False  # threads may still use them then
 
     def get(self, make: Callable[[], Connection]) -> Connection:
         """Return the connection of this thread in this process, which `make` opens when there is none."""
@@ -56,11 +77,11 @@ class ThreadConnections(Generic[Connection]):
             local = self.local
         connection = make()
         local.connection, local.pid = connection, os.getpid()
-        self._opened_by = local.pid
         with self._guard:
             ended = [pair for pair in self._opened if not pair[0].is_alive()]
-            self._opened = [pair for pair in self._opened if pair[0].is_alive()]
+            self._opened[:] = [pair for pair in self._opened if pair[0].is_alive()]
             self._opened.append((threading.current_thread(), connection))
+            self._opened.pid = local.pid
         for _, unused in ended:
             unused.close()
         return connection
@@ -87,26 +108,17 @@ class ThreadConnections(Generic[Connection]):
         """Close the connection of this thread, which is broken; its next use opens another."""
         self.local.connection = None
         with self._guard:
-            self._opened = [pair for pair in self._opened if pair[1] is not connection]
+            self._opened[:] = [pair for pair in self._opened if pair[1] is not connection]
         with suppress(self._error):
             connection.close()
 
     def close(self) -> None:
         """Close the connections of all threads; a later use opens new ones."""
         with self._guard:
-            opened, self._opened = self._opened, []
             self.local = _Local()
-        for _, connection in opened:
-            with suppress(self._error):
-                connection.close()
-
-    @property
-    def are_own(self) -> bool:
-        """Whether this process opened any: a copy of this in a forked child must close nothing."""
-        return self._opened_by == os.getpid()
+            self._opened.close(self._error)
 
     def _forget_inherited(self) -> None:
-        _inherited.extend(connection for _, connection in self._opened)
-        self._opened = []
+        self._opened.close(self._error)
         self._guard = threading.Lock()
         self.local = _Local()

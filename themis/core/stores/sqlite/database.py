@@ -74,12 +74,6 @@ class Database:
         self._connections = ThreadConnections[sqlite3.Connection](sqlite3.Error)
         self._identity: Identity | None = None
 
-    def __del__(self) -> None:
-        """Close connections that are still open, in the process that opened them."""
-        connections = getattr(self, "_connections", None)
-        if connections is not None and connections.are_own:
-            self.close()
-
     @property
     def label(self) -> str:
         """Path of the file."""
