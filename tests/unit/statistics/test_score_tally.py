@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from themis.core.statistics.score_tally import MetricSummary, ScoreTally, figures, summaries
+from themis.core.statistics.score_tally import MetricSummary, ScoreTally, figures, means_of, summaries
 
 HUGE = math.exp(709)
 LARGEST = 1.7976931348623157e308
@@ -25,6 +25,17 @@ def summary_of(*values: float, total: int | None = None) -> MetricSummary:
 def test_the_mean_of_three_tenths_is_a_tenth() -> None:
     assert summary_of(0.1, 0.1, 0.1).mean == 0.1
     assert sum([0.1] * 3) / 3 != 0.1, "which adding one by one does not give"
+
+
+def test_asking_for_a_mean_that_is_not_there_names_those_that_are() -> None:
+    means = means_of({"builtin/exact_match": summary_of(1.0, 0.0), "mine/unscored": summary_of(total=2)})
+    assert means == {"builtin/exact_match": 0.5}
+    with pytest.raises(KeyError, match='no mean of exact_match; did you mean "builtin/exact_match"'):
+        means["exact_match"]
+    with pytest.raises(KeyError, match="no mean of mine/unscored; known are builtin/exact_match"):
+        means["mine/unscored"]
+    with pytest.raises(KeyError, match="no metric has a score"):
+        means_of({})["exact_match"]
 
 
 def test_scores_whose_sum_is_not_finite_have_a_mean() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from themis.core.statistics.aggregates import Aggregate, read
 from themis.core.statistics.intervals import student_quantile, wilson
+from themis.core.statistics.metric_means import MetricMeans
 from themis.core.statistics.sample_figures import SampleFigures
 
 NO_ANSWER = "no_answer"
@@ -206,9 +207,9 @@ def _with_aggregates(summary: MetricSummary, text: str | None) -> MetricSummary:
     )
 
 
-def means_of(metrics: Mapping[str, MetricSummary]) -> dict[str, float]:
+def means_of(metrics: Mapping[str, MetricSummary]) -> MetricMeans:
     """Return the means alone; a metric without scores is absent."""
-    return {metric_id: found.mean for metric_id, found in metrics.items() if found.mean is not None}
+    return MetricMeans({metric_id: found.mean for metric_id, found in metrics.items() if found.mean is not None})
 
 
 def figures(summary: MetricSummary) -> dict[str, str]:
