@@ -226,10 +226,11 @@ def test_a_config_is_checked_shown_and_described(themis: Themis) -> None:
     assert shown["runtime"]["queue_root"] == str(Path.cwd() / "runs" / "queue")
     schema = themis("config", "schema").document
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(themis.experiment, schema)
-    jsonschema.validate({name: value for name, value in themis.experiment.items() if name != "storage"}, schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    validator.validate(themis.experiment)
+    validator.validate({name: value for name, value in themis.experiment.items() if name != "storage"})
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({**themis.experiment, "generaton": {}}, schema)
+        validator.validate({**themis.experiment, "generaton": {}})
 
 
 # --- the queue

@@ -202,6 +202,7 @@ def test_a_worker_that_is_called_once_says_what_is_waited_for(lab: Themis) -> No
     assert f"waiting for other jobs: 1, of which {waiting} runs after {key}" in done.err
 
 
+@pytest.mark.slow
 def test_a_draining_worker_says_that_what_is_left_waits_for_jobs_of_others(lab: Themis) -> None:
     lab("submit", "a.yaml", "--tags", "gpu")
     lab("submit", "b.yaml", "--after", "a")

@@ -65,9 +65,8 @@ def themis(*words: object, shell: str = "") -> "subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
-@pytest.mark.parametrize(
-    "deed", [DEEDS[len(NOISY)], *(pytest.param(deed, marks=pytest.mark.slow) for deed in DEEDS[len(NOISY) + 1 :])]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("deed", DEEDS[len(NOISY) :])
 def test_what_a_component_does_to_the_streams_takes_nothing_from_the_result(folder: Path, deed: str) -> None:
     done = themis("run", "--quiet", "--config", config(folder, deed))
     assert json.loads(done.stdout)["metric_means"] == {"lab/metric": 1.0}

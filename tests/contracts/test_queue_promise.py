@@ -244,12 +244,17 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 QueueMachine.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=12,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 TestTheQueueDoesWhatTheModelSays = QueueMachine.TestCase
+
+
+@pytest.mark.slow
+class TestTheQueueDoesWhatTheModelSaysForLong(QueueMachine.TestCase):
+    settings = settings(QueueMachine.TestCase.settings, max_examples=60)
 
 
 class SharedQueueMachine(QueueMachine):
@@ -258,5 +263,5 @@ class SharedQueueMachine(QueueMachine):
     shared = True
 
 
-SharedQueueMachine.TestCase.settings = settings(QueueMachine.TestCase.settings, max_examples=20)
+SharedQueueMachine.TestCase.settings = settings(QueueMachine.TestCase.settings, max_examples=8)
 TestASharedQueueDoesOnOneHostWhatTheModelSays = SharedQueueMachine.TestCase

@@ -226,9 +226,14 @@ class TwoHosts(RuleBasedStateMachine):
 
 
 TwoHosts.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=15,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 TestTwoHostsKeepThePromise = TwoHosts.TestCase
+
+
+@pytest.mark.slow
+class TestTwoHostsKeepThePromiseForLong(TwoHosts.TestCase):
+    settings = settings(TwoHosts.TestCase.settings, max_examples=60)
