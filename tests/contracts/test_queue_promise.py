@@ -252,9 +252,12 @@ QueueMachine.TestCase.settings = settings(
 TestTheQueueDoesWhatTheModelSays = QueueMachine.TestCase
 
 
-@pytest.mark.slow
-class TestTheQueueDoesWhatTheModelSaysForLong(QueueMachine.TestCase):
-    settings = settings(QueueMachine.TestCase.settings, max_examples=60)
+class LongQueueMachine(QueueMachine):
+    """The same with more examples."""
+
+
+LongQueueMachine.TestCase.settings = settings(QueueMachine.TestCase.settings, max_examples=60)
+TestTheQueueDoesWhatTheModelSaysForLong = pytest.mark.slow(LongQueueMachine.TestCase)
 
 
 class SharedQueueMachine(QueueMachine):

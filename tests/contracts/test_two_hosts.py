@@ -234,6 +234,9 @@ TwoHosts.TestCase.settings = settings(
 TestTwoHostsKeepThePromise = TwoHosts.TestCase
 
 
-@pytest.mark.slow
-class TestTwoHostsKeepThePromiseForLong(TwoHosts.TestCase):
-    settings = settings(TwoHosts.TestCase.settings, max_examples=60)
+class TwoHostsForLong(TwoHosts):
+    """The same with more examples."""
+
+
+TwoHostsForLong.TestCase.settings = settings(TwoHosts.TestCase.settings, max_examples=60)
+TestTwoHostsKeepThePromiseForLong = pytest.mark.slow(TwoHostsForLong.TestCase)
