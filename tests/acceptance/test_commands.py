@@ -5,8 +5,7 @@ import errno
 import io
 import json
 import os
-import subprocess
-import sys
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -356,14 +355,15 @@ def test_the_doctor_puts_a_queue_right(themis: Themis) -> None:
 # --- begin
 
 
-def test_what_init_writes_runs_as_it_is(themis: Themis) -> None:
+def test_what_init_writes_runs_as_it_is(
+    themis: Themis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = themis("init", "--path", "mine")
     assert (made.code, made.out) == (0, "mine\n")
     assert themis("run", "--config", "mine/experiment.yaml").document["metric_means"] == {"builtin/exact_match": 1.0}
-    done = subprocess.run(
-        [sys.executable, "run.py"], cwd="mine", capture_output=True, text=True, check=True, timeout=60
-    )
-    assert "3 of 3 cases\nfrance builtin/exact_match = 1\n" in done.stdout
+    monkeypatch.chdir("mine")
+    runpy.run_path("run.py", run_name="__main__")
+    assert "3 of 3 cases\nfrance builtin/exact_match = 1\n" in capsys.readouterr().out
 
 
 def test_init_overwrites_nothing(themis: Themis) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_here import done_here
+from themis import Experiment
 
 COMPONENTS = """
 import contextlib, ctypes, io, os, subprocess, sys
@@ -129,10 +130,11 @@ def test_a_reader_that_goes_away_before_the_result_is_said(folder: Path) -> None
         assert process.wait(60) == 141
 
 
-def test_a_program_of_which_a_run_is_a_part_keeps_its_own_output(folder: Path) -> None:
-    program = (
-        f"import sys; sys.path.insert(0, {str(folder)!r}); from themis import Experiment; "
-        f"Experiment.from_config({str(config(folder, 'print'))!r}).run()"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "printed when imported\nnoise\n"
+def test_a_program_of_which_a_run_is_a_part_keeps_its_own_output(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "lab", raising=False)
+    Experiment.from_config(config(folder, "print")).run()
+    del sys.modules["lab"]
+    assert capfd.readouterr().out == "printed when imported\nnoise\n"

@@ -27,7 +27,8 @@ def _sources() -> dict[str, str]:
 
 
 def test_only_the_move_changes_a_row() -> None:
-    sources = {path: text for path, text in _sources().items() if "change" in text or "settle" in text}
+    ways = (".change", '"change"', "rows.settle")  # as the formatter writes them: to parse all texts takes long
+    sources = {path: text for path, text in _sources().items() if any(way in text for way in ways)}
     found = {path: lines for path, source in sources.items() if (lines := _changes(source))}
     assert {Path(path).name for path in found} == {"moves.py"}, found
 

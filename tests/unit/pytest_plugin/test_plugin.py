@@ -180,7 +180,7 @@ def test_the_verdict_of_the_gate_is_the_exit_code(
     assert done.ret == code
 
 
-@pytest.mark.not_smoke
+@pytest.mark.slow
 def test_an_undecided_gate_ends_with_8_and_needs_no_tests(session: pytest.Pytester) -> None:
     run(session, "--themis-config", "experiment.yaml")
     write_policy(session, threshold=0.5)
