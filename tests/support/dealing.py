@@ -14,8 +14,8 @@ from _pytest.runner import runtestprotocol
 from xdist.scheduler import EachScheduling  # type: ignore[import-untyped]
 
 LARGE = (
-    re.compile(rb"model_server|asked_models|^import (?:openai|anthropic)", re.MULTILINE),
-    re.compile(rb"\b(?:scipy|rouge|sacrebleu|pandas|pyarrow)\b"),
+    re.compile(rb"model_server|asked_models|adapters\.(?:clients|streams)|^import (?:openai|anthropic)", re.MULTILINE),
+    re.compile(rb"\b(?:scipy|rouge|ifeval|sacrebleu|pandas|pyarrow)\b"),
 )
 """What is in files whose tests load large libraries: the clients of providers, and those of numbers and tables.
 
@@ -44,18 +44,20 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
         return None
     mine = parent.config.workerinput  # type: ignore[attr-defined]
     if module_path not in _owners:
-        _owners[module_path] = owner = _owner(module_path.read_bytes(), mine["workercount"])
-        _dealt[owner] += 1
+        _owners[module_path] = _deal(module_path.read_bytes(), mine["workercount"])
     is_mine = mine["workerid"] == f"gw{_owners[module_path]}"
     return None if is_mine else OfAnotherProcess.from_parent(parent, path=module_path)
 
 
-def _owner(source: bytes, processes: int) -> int:
-    """The process of those that load the same, or the one that has the fewest files."""
+def _deal(source: bytes, processes: int) -> int:
+    """Deal a file to the process of those that load the same, or to the one that has the fewest; returns its number."""
     for number, named in enumerate(LARGE):
         if named.search(source):
+            _dealt[number % processes] += 2  # on average they take twice as long
             return number % processes
-    return min(range(processes), key=lambda number: _dealt[number])
+    owner = min(range(processes), key=lambda number: _dealt[number])
+    _dealt[owner] += 1
+    return owner
 
 
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
