@@ -25,7 +25,7 @@ from themis.core.text import masking
 
 # The machine may be busy with the other tests' processes: an example that takes long says nothing about the code.
 # Each run tries other examples, and there are many runs.
-settings.register_profile("themis", deadline=None, max_examples=40)
+settings.register_profile("themis", deadline=None, max_examples=25)
 settings.load_profile("themis")
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and whatever they start inherits that.

@@ -182,6 +182,7 @@ def test_examples_are_given_and_counted_on_the_command_line(themis: Themis, gsm8
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"the real answers are not here: {SHARED}")
+@pytest.mark.slow
 def test_stored_answers_to_gsm8k_come_to_the_figures_that_were_published(tmp_path: Path) -> None:
     solutions = SHARED / "gsm8k_solutions.jsonl"
     fields = {"case_id": "case_id", "input": "question", "expected_output": "answer"}
@@ -205,6 +206,7 @@ def test_stored_answers_to_gsm8k_come_to_the_figures_that_were_published(tmp_pat
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"the real answers are not here: {SHARED}")
+@pytest.mark.slow
 def test_real_questions_of_mmlu_pro_are_read_by_the_recipe_with_their_choices_shuffled(themis: Themis) -> None:
     rows = SHARED / "mmlu_pro_gemma7b.jsonl"
     document = {

@@ -78,7 +78,7 @@ def by_hand(asked: list[dict[str, Any]], values: list[list[float]]) -> dict[str,
 
 
 @pytest.mark.few(1)
-@pytest.mark.parametrize(("mode", "count"), [("echo", 200), ("grammar", 40)])
+@pytest.mark.parametrize(("mode", "count"), [("echo", 60), ("echo", 200), ("grammar", 40)])
 def test_acc_and_acc_norm_are_those_computed_by_hand(themis: Any, mode: str, count: int) -> None:
     asked = questions(count)
     values = [

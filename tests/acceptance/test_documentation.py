@@ -16,7 +16,8 @@ commands of one below `<!-- meanwhile: where -->` are started and not waited for
 success.
 
 Commands are done in the process of the test, apart from those that start processes themselves; a slow test does each in
-a process of its own. A page with several processes at a time is only followed by that one.
+a process of its own. A page that starts a worker, or several processes at a time, is only followed by that one; but for
+README.md, which both follow.
 """
 
 import re
@@ -205,8 +206,16 @@ def has_commands(page: Path) -> bool:
     return any(block.language in {"bash", "console"} and not block.name for block in blocks_of(page))
 
 
-def has_processes_meanwhile(page: Path) -> bool:
-    return any(block.meanwhile for block in blocks_of(page))
+def starts_processes(page: Path) -> bool:
+    return any(
+        block.meanwhile or any(is_of_processes(words_of(command, block)) for command, _ in commands_of(block))
+        for block in blocks_of(page)
+        if block.language in {"bash", "console"} and not block.name
+    )
+
+
+def is_of_processes(arguments: list[str]) -> bool:
+    return arguments[0] == "worker" and arguments[1] != "run"
 
 
 def named(pages: list[Path]) -> list[Any]:
@@ -214,13 +223,13 @@ def named(pages: list[Path]) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "page", named([page for page in PAGES if any(blocks_of(page)) and not has_processes_meanwhile(page)])
+    "page", named([page for page in PAGES if any(blocks_of(page)) and (page == README or not starts_processes(page))])
 )
 def test_a_page_can_be_followed_from_an_empty_folder(
     page: Path, reader: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def here(folder: Path, arguments: list[str]) -> tuple[int, str, str]:
-        if arguments[0] == "worker" and arguments[1] != "run":
+        if is_of_processes(arguments):
             return in_processes(folder, arguments)
         done = done_here(folder, arguments, capsys)
         return done.code, done.out, done.err

@@ -78,12 +78,13 @@ def runs(themis: Themis, made: Path, monkeypatch: pytest.MonkeyPatch) -> Themis:
 def make_runs(themis: Themis) -> None:
     Path(f"{MODULE}.py").write_text(PARTS, encoding="utf-8")
     cases = [{"case_id": f"{number}", "input": "x", "expected_output": "right"} for number in range(CASES)]
+    Path("cases.jsonl").write_text("".join(f"{json.dumps(case)}\n" for case in cases), encoding="utf-8")
     for name, right in {**MODELS, "not-run": 50}.items():
         document = {
             **themis.experiment,
             "generation": {"generator": {"use": f"{MODULE}:Model", "with": {"right": right}}},
             "evaluation": {"parsers": ["builtin/json_identity"], "metrics": [RIGHT, f"{MODULE}:Wrong"]},
-            "datasets": [{"dataset_id": "d", "cases": cases}],
+            "datasets": [{"dataset_id": "d", "path": "cases.jsonl"}],
         }
         file = themis.write(f"{name}.yaml", document)
         if name in MODELS:

@@ -59,8 +59,8 @@ def published(model: str) -> dict[str, bool]:
     return verdicts
 
 
-def verdict(generator: ReplayGenerator, case: Case) -> bool:
-    result = asyncio.run(generator.generate(case, GenerateContext(run_id="r", case_id=case.case_id)))
+async def verdict(generator: ReplayGenerator, case: Case) -> bool:
+    result = await generator.generate(case, GenerateContext(run_id="r", case_id=case.case_id))
     candidate = ReducedCandidate(
         candidate_id="c", source_candidate_ids=[result.candidate_id], final_output=result.final_output
     )
@@ -74,10 +74,14 @@ def verdict(generator: ReplayGenerator, case: Case) -> bool:
 def test_the_components_agree_with_the_publisher(model: str, published: dict[str, bool]) -> None:
     generator = ReplayGenerator(str(DATA), f"solutions.{model}.solution")
     cases = FileSource("gsm8k-test", DATA, FIELDS).cases()
-    assert {case.case_id: verdict(generator, case) for case in cases} == published
+
+    async def verdicts() -> dict[str, bool]:
+        return {case.case_id: await verdict(generator, case) for case in cases}
+
+    assert asyncio.run(verdicts()) == published
 
 
-@pytest.mark.few(1)
+@pytest.mark.slow
 def test_an_experiment_agrees_with_the_publisher(model: str, published: dict[str, bool], tmp_path: Path) -> None:
     config = tmp_path / "gsm8k.yaml"
     config.write_text(CONFIG.format(data=DATA, model=model))
@@ -87,7 +91,7 @@ def test_an_experiment_agrees_with_the_publisher(model: str, published: dict[str
     assert (tmp_path / "runs" / "themis.sqlite3").is_file()
 
 
-@pytest.mark.few(1)
+@pytest.mark.slow
 def test_the_publisher_s_own_verdicts_are_scores_beside_ours(
     model: str, published: dict[str, bool], tmp_path: Path
 ) -> None:

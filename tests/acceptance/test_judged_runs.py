@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.command_here import done_here
+
 MEANS = {"builtin/exact_match": 1.0, "kindness": 1.0, "builtin/panel_of_judges": 1.0}
 CASES = [{"case_id": f"q{number}", "input": f"a{number}", "expected_output": f"a{number}"} for number in range(3)]
 
@@ -73,8 +75,8 @@ def test_a_worker_judges_what_was_submitted(themis: Folder) -> None:
     assert [(row["metric_id"], row["value"]) for row in rows] == list(MEANS.items()) * 3
 
 
-def test_an_estimate_counts_what_judges_read_and_write(themis: Folder) -> None:
-    found = themis("estimate", *CONFIG)
+def test_an_estimate_counts_what_judges_read_and_write(themis: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(done_here(themis.path, ["estimate", *CONFIG], capsys).out)
     assert (found["metric_count"], found["pure_metric_count"], found["workflow_metric_count"]) == (3, 1, 2)
     assert found["planned_score_tasks"] == 3
     assert found["estimated_judge_prompt_tokens"] > 6 * 200

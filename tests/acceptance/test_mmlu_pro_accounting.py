@@ -39,6 +39,7 @@ def config(themis: Any) -> Path:
     return written
 
 
+@pytest.mark.slow
 def test_an_answer_that_names_no_letter_is_wrong_and_counted(themis: Any, config: Path) -> None:
     ran = themis("run", "--config", config)
     done = ran.document

@@ -417,7 +417,10 @@ def test_a_provider_that_cannot_answer_now_is_told_apart(
 def tls_server(folder: Path) -> Iterator[tuple[str, Path]]:
     """A server with a certificate that nobody has signed; yields its address and that certificate."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
-    made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    made = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+        " -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    )
     subprocess.run([*made.split(), "-keyout", str(key), "-out", str(certificate)], capture_output=True, check=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)

@@ -33,7 +33,7 @@ def source(**selection: Any) -> FileSource:
     return FileSource("mmlu", spec.path, spec.fields, selection=spec.selection)
 
 
-@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [None, 7])
 def test_the_stored_answers_of_mmlu_pro_score_as_published_through_choices(tmp_path: Path, seed: int | None) -> None:
     stored = {}

@@ -15,6 +15,7 @@ def of_a_process(*words: str) -> str:
     return done.stdout
 
 
+# Three processes take two seconds: the one test that does what a person does, from the first command to the result.
 def test_what_is_submitted_is_run_by_a_worker_and_reported(themis: Themis) -> None:
     submitted = json.loads(of_a_process("submit", "--config", "experiment.yaml"))
     assert submitted["status"] == "pending"

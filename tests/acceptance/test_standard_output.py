@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_here import done_here
+from themis import Experiment
 
 COMPONENTS = """
 import contextlib, ctypes, io, os, subprocess, sys
@@ -65,9 +66,8 @@ def themis(*words: object, shell: str = "") -> "subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
-@pytest.mark.parametrize(
-    "deed", [DEEDS[len(NOISY)], *(pytest.param(deed, marks=pytest.mark.slow) for deed in DEEDS[len(NOISY) + 1 :])]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("deed", DEEDS[len(NOISY) :])
 def test_what_a_component_does_to_the_streams_takes_nothing_from_the_result(folder: Path, deed: str) -> None:
     done = themis("run", "--quiet", "--config", config(folder, deed))
     assert json.loads(done.stdout)["metric_means"] == {"lab/metric": 1.0}
@@ -130,10 +130,11 @@ def test_a_reader_that_goes_away_before_the_result_is_said(folder: Path) -> None
         assert process.wait(60) == 141
 
 
-def test_a_program_of_which_a_run_is_a_part_keeps_its_own_output(folder: Path) -> None:
-    program = (
-        f"import sys; sys.path.insert(0, {str(folder)!r}); from themis import Experiment; "
-        f"Experiment.from_config({str(config(folder, 'print'))!r}).run()"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "printed when imported\nnoise\n"
+def test_a_program_of_which_a_run_is_a_part_keeps_its_own_output(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "lab", raising=False)
+    Experiment.from_config(config(folder, "print")).run()
+    del sys.modules["lab"]
+    assert capfd.readouterr().out == "printed when imported\nnoise\n"

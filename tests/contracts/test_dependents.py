@@ -368,6 +368,7 @@ def test_a_predecessor_that_is_retried_while_its_dependent_is_cancelled_opens_it
     assert states(there, "c", "d") == ["queued", "queued"]
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("seed", range(12))
 def test_whatever_happens_every_job_ends_as_its_predecessors_say(another: Another, here: World, seed: int) -> None:
     """Random graphs, failures, retries and cancels by two workers; then all is run to its end."""

@@ -15,7 +15,7 @@ def _changes(source: str) -> list[int]:
         node.lineno
         for node in ast.walk(ast.parse(source))
         if (isinstance(node, ast.Attribute) and node.attr == "change")
-        or (isinstance(node, ast.Attribute) and ast.unparse(node) == "rows.settle")
+        or (isinstance(node, ast.Attribute) and node.attr == "settle" and ast.unparse(node) == "rows.settle")
         or (isinstance(node, ast.Constant) and node.value == "change")
     ]
 
@@ -27,7 +27,9 @@ def _sources() -> dict[str, str]:
 
 
 def test_only_the_move_changes_a_row() -> None:
-    found = {path: lines for path, source in _sources().items() if (lines := _changes(source))}
+    ways = (".change", '"change"', "rows.settle")  # as the formatter writes them: to parse all texts takes long
+    sources = {path: text for path, text in _sources().items() if any(way in text for way in ways)}
+    found = {path: lines for path, source in sources.items() if (lines := _changes(source))}
     assert {Path(path).name for path in found} == {"moves.py"}, found
 
 

@@ -244,12 +244,20 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 QueueMachine.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=12,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 TestTheQueueDoesWhatTheModelSays = QueueMachine.TestCase
+
+
+class LongQueueMachine(QueueMachine):
+    """The same with more examples."""
+
+
+LongQueueMachine.TestCase.settings = settings(QueueMachine.TestCase.settings, max_examples=60)
+TestTheQueueDoesWhatTheModelSaysForLong = pytest.mark.slow(LongQueueMachine.TestCase)
 
 
 class SharedQueueMachine(QueueMachine):
@@ -258,5 +266,5 @@ class SharedQueueMachine(QueueMachine):
     shared = True
 
 
-SharedQueueMachine.TestCase.settings = settings(QueueMachine.TestCase.settings, max_examples=20)
+SharedQueueMachine.TestCase.settings = settings(QueueMachine.TestCase.settings, max_examples=8)
 TestASharedQueueDoesOnOneHostWhatTheModelSays = SharedQueueMachine.TestCase

@@ -979,8 +979,8 @@ def test_every_case_is_committed_before_the_run_is_called_complete(sqlite: Sqlit
             super().end_run(*arguments, **keywords)
 
     with closing(Noting(sqlite.path)) as noting:
-        result = experiment(datasets=[dataset(3_000)]).run(store=noting)
-    assert result.progress.completed_cases == 3_000
+        result = experiment(datasets=[dataset(1_200)]).run(store=noting)
+    assert result.progress.completed_cases == 1_200
     assert order.count("end") == 1
     assert order[-1] == "end"
     assert order.count("append") > 1

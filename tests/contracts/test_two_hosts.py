@@ -226,9 +226,17 @@ class TwoHosts(RuleBasedStateMachine):
 
 
 TwoHosts.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=15,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 TestTwoHostsKeepThePromise = TwoHosts.TestCase
+
+
+class TwoHostsForLong(TwoHosts):
+    """The same with more examples."""
+
+
+TwoHostsForLong.TestCase.settings = settings(TwoHosts.TestCase.settings, max_examples=60)
+TestTwoHostsKeepThePromiseForLong = pytest.mark.slow(TwoHostsForLong.TestCase)

@@ -75,6 +75,7 @@ def race(folder: Path, name: str, jobs: int, host: str | None = None) -> None:
                     here.finish(claim)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("hosts", [(None,), ("one", "another")], ids=["one host", "two hosts"])
 def test_processes_that_submit_the_same_jobs_at_once_and_run_them_meanwhile_run_each_once(
     tmp_path: Path, hosts: tuple[str | None, ...]

@@ -55,6 +55,7 @@ def test_a_signal_to_all_processes_of_a_worker_leaves_its_supervisors_alone(fork
     other.close()
 
 
+@pytest.mark.slow
 def test_a_lost_slot_costs_nobody_but_its_supervisor(fork_server: ForkServer) -> None:
     slots = [listened_to_late(fork_server.ask_for_supervisor()) for _ in range(2)]
     lost, other = (slot.supervisor for slot in slots)

@@ -92,6 +92,7 @@ def test_where_no_process_is_shown_the_best_that_is_possible_is_taken_all_the_sa
     assert "Traceback" not in blind.said()
 
 
+@pytest.mark.slow
 def test_an_isolation_that_is_not_possible_is_one_clear_line(world: World) -> None:
     program = (
         "import sys; from themis_workers import linux\n"

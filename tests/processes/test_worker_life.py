@@ -177,6 +177,7 @@ def test_a_running_job_is_cancelled_within_a_second(world: World) -> None:
         assert stop(daemon) == 0
 
 
+# It takes seconds, and is quick all the same: of what a queue promises this is the part that all else is for.
 def test_the_job_of_a_worker_that_was_killed_is_run_by_another_within_seconds(world: World) -> None:
     key = world.submit("until told", max_worker_lost=5)
     with world.daemon() as first, world.daemon() as second:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.processes.worker_world import World, stop
+from tests.support.command_here import done_here
 from tests.support.waiting import until
 from tests.support.web_server import Request, Server, answer
 from themis.core.jobs.store_cache import StoreCache
@@ -133,10 +134,13 @@ def test_whoever_answers_no_or_nothing_costs_no_job_anything(world: World) -> No
     assert all(line.startswith("20") for line in said.splitlines())
 
 
-def test_a_hook_that_cannot_be_run_is_a_mistake_before_anything_begins(world: World) -> None:
-    done = world.themis("worker", "--queue-root", str(world.queue_root), "--hook", "/no/such/program --x")
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert "/no/such/program" in done.stderr
+def test_a_hook_that_cannot_be_run_is_a_mistake_before_anything_begins(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["worker", "--queue-root", str(world.queue_root), "--hook", "/no/such/program --x"]
+    done = done_here(world.folder, words, capsys)
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "/no/such/program" in done.err
 
 
 LOST_ANSWER = """

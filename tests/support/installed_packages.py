@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from themis.core.components import plugins, provenance
+from themis.core.components import plugins
 from themis.core.python import distributions
 
 Install = Callable[..., Path]
@@ -58,7 +58,7 @@ def install(
 
 def forget() -> None:
     """Forget what is known of installed packages."""
-    for cache in (plugins._read, provenance._distributions_of_packages, distributions.installed_version):
+    for cache in (plugins._read, distributions.distributions_of, distributions.installed_version):
         cache.cache_clear()
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.lab import ScriptedGenerator, cases, dataset, experiment, scores_of
-from themis.core.components import plugins, provenance
+from themis.core.components import plugins
 from themis.core.components.provenance import themis_version
 from themis.core.components.resolution import make_importable
 from themis.core.config import DatasetFile, RuntimeConfig
@@ -700,14 +700,14 @@ def test_a_manifest_names_the_distributions_that_its_components_come_from(
     (info / "RECORD").write_text("acme_evals.py,,\n")
     (installed / "acme_evals.py").write_text(AWAY)
     monkeypatch.syspath_prepend(str(installed))
-    for cache in (plugins._read, provenance._distributions_of_packages, distributions.installed_version):
+    for cache in (plugins._read, distributions.distributions_of, distributions.installed_version):
         cache.cache_clear()
     try:
         for number, use in enumerate(("acme/away", "acme_evals:Generator", GENERATOR)):
             written = json.loads(_submit(tmp_path / str(number), generator=use).manifest_path.read_text())
             assert written.get("distributions") == ({"acme-evals": "2.5"} if "acme" in use else None)
     finally:
-        for cache in (plugins._read, provenance._distributions_of_packages, distributions.installed_version):
+        for cache in (plugins._read, distributions.distributions_of, distributions.installed_version):
             cache.cache_clear()
 
 

@@ -26,6 +26,7 @@ def compose_errors(file: Path) -> str:
     return "" if checked.returncode == 0 else checked.stdout + checked.stderr
 
 
+@pytest.mark.slow
 def test_the_compose_file_is_one() -> None:
     assert compose_errors(DEPLOY / "docker/compose.yaml") == ""
 
@@ -45,6 +46,7 @@ def test_a_kubernetes_manifest_agrees_with_the_published_schemas(manifest: Path)
         assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+@pytest.mark.slow
 def test_a_kubernetes_manifest_with_a_mistake_does_not(tmp_path: Path) -> None:
     text = (DEPLOY / "kubernetes/job.yaml").read_text("utf-8").replace("backoffLimit: 4", "backoffLimit: four")
     (tmp_path / "job.yaml").write_text(text, encoding="utf-8")

@@ -1,13 +1,22 @@
 """`themis fleet` as a tired person types it: each mistake is one line that says what to do."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.deployment import SCRIPTS, run
+from tests.support.command_here import Done, done_here
 
 QUEUE = ("--queue-root", "store:env:THEMIS_DATABASE_URL")
+Fleet = Callable[..., Done]
+"""Does what the words after `themis fleet` say, on a machine without the programs of an engine."""
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fleet:
+    monkeypatch.setenv("PATH", "/nowhere")
+    return lambda *words: done_here(tmp_path, ["fleet", *words], capsys)
 
 
 @pytest.mark.parametrize(
@@ -26,29 +35,30 @@ QUEUE = ("--queue-root", "store:env:THEMIS_DATABASE_URL")
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_a_mistake_is_one_line(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
-    done = run(SCRIPTS / "themis", "fleet", *words, cwd=tmp_path, PATH="/nowhere")
-    assert done.returncode in {2, 4}
-    assert told in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stdout == ""
+def test_a_mistake_is_one_line(fleet: Fleet, words: tuple[str, ...], told: str) -> None:
+    done = fleet(*words)
+    assert done.code in {2, 4}
+    assert told in done.err
+    assert len(done.err.splitlines()) == 1
+    assert done.out == ""
 
 
-def test_a_dry_run_shows_what_the_engine_would_be_given_and_needs_no_engine(tmp_path: Path) -> None:
+def test_a_dry_run_shows_what_the_engine_would_be_given_and_needs_no_engine(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THEMIS_DATABASE_URL", "postgresql://x:y@z/q")
     for engine, part in (("slurm", "#SBATCH --array=0-3"), ("kubernetes", "kind: ScaledJob"), ("ray", "num_gpus: 1")):
-        words = ("fleet", "up", "--on", engine, "--max", "4", "--gpus", "1", *QUEUE, "--dry-run")
-        shown = run(
-            SCRIPTS / "themis", *words, cwd=tmp_path, PATH="/nowhere", THEMIS_DATABASE_URL="postgresql://x:y@z/q"
-        )
-        assert shown.returncode == 0, shown.stderr
-        assert part in shown.stdout
-        assert "x:y" not in shown.stdout  # the reference is, and never what it stands for
+        shown = fleet("up", "--on", engine, "--max", "4", "--gpus", "1", *QUEUE, "--dry-run")
+        assert shown.code == 0, shown.err
+        assert part in shown.out
+        assert "x:y" not in shown.out  # the reference is, and never what it stands for
 
 
-def test_an_empty_fleet_is_an_answer(tmp_path: Path) -> None:
+def test_an_empty_fleet_is_an_answer(fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "squeue").write_text("#!/bin/sh\n")
     (tmp_path / "squeue").chmod(0o755)
-    shown = run(SCRIPTS / "themis", "fleet", "status", "--on", "slurm", PATH=str(tmp_path))
-    assert json.loads(shown.stdout) == {
+    monkeypatch.setenv("PATH", str(tmp_path))
+    shown = fleet("status", "--on", "slurm")
+    assert json.loads(shown.out) == {
         "fleet": "workers", "on": "slurm", "active": 0, "counts": {}, "scaler": None, "workers": [], "notes": [],
     }  # fmt: skip

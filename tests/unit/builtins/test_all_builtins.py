@@ -3,7 +3,6 @@
 import importlib
 import subprocess
 import sys
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from tests.support.builtin_arguments import spec_of
 from themis.core.builtins import BUILTINS
 from themis.core.components.resolution import GENERATOR, JUDGE, METRIC, PARSER, REDUCER, SELECTOR, Kind, load_component
+from themis.core.python.distributions import distributions_of
 from themis.core.python.import_statements import imported_modules
 
 KINDS: dict[str, Kind] = {
@@ -97,8 +97,6 @@ def test_naming_the_builtins_imports_none_of_them() -> None:
     assert done.stdout.strip() == "[]"
 
 
-PACKAGES = packages_distributions()
-
 READS_JSON_ALIKE = {"pydantic_core"}
 """Libraries of which every version gives a builtin the same result."""
 
@@ -131,4 +129,4 @@ def _others(module: str) -> set[str]:
     """The packages, by the names that they are installed by, that a module imports."""
     names = {imported.partition(".")[0] for imported in _imports(module)}
     names -= {"themis", *READS_JSON_ALIKE, *sys.stdlib_module_names}
-    return {PACKAGES.get(name, [name])[0] for name in names}
+    return {next(iter(distributions_of(name)), name) for name in names}

@@ -64,7 +64,7 @@ def test_no_text_is_left_of_a_benchmark_that_is_gone() -> None:
     assert sorted(file.stem for file in SNAPSHOTS.iterdir()) == NAMES
 
 
-@pytest.mark.not_smoke
+@pytest.mark.slow
 def test_every_benchmark_and_every_variant_passes_its_checks() -> None:
     failed = {name: found.checks for name in EVERY_NAME if not (found := validate_benchmark(name)).passed}
     assert failed == {}

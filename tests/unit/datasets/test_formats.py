@@ -80,7 +80,7 @@ def test_the_same_cases_have_the_same_content_in_every_format(tmp_path: Path, fi
         assert cases == [Case.model_validate(case) for case in CASES], name
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None)
 @given(
     st.lists(
         # A CSV cannot tell an empty text from none; the ends of lines within a cell are kept as they are.

@@ -47,8 +47,8 @@ def test_a_perfect_model_writes_the_working_and_the_answer() -> None:
 
 @pytest.mark.not_smoke
 def test_more_skill_gets_more_right() -> None:
-    shares = [sum(right(SimulatedModel("m", skill), problem) for problem in PROBLEMS) / 400 for skill in (0, 0.5, 0.9)]
-    assert 0 < shares[0] < shares[1] < shares[2] < 1
+    shares = [sum(right(SimulatedModel("m", skill), problem) for problem in PROBLEMS[:120]) for skill in (0, 0.5, 0.9)]
+    assert 0 < shares[0] < shares[1] < shares[2] < 120
 
 
 def test_longer_problems_go_wrong_more_often() -> None:
@@ -62,8 +62,8 @@ def test_longer_problems_go_wrong_more_often() -> None:
 
 
 def test_now_and_then_it_gives_no_answer_at_all() -> None:
-    values = [answer(generate(SimulatedModel("m", 0.0), case_of(problem)).final_output) for problem in PROBLEMS]
-    assert 0 < values.count(None) < 80
+    values = [answer(generate(SimulatedModel("m", 0.0), case_of(problem)).final_output) for problem in PROBLEMS[:150]]
+    assert 0 < values.count(None) < 30
 
 
 def test_what_it_says_follows_from_seed_case_and_candidate_alone() -> None:

@@ -325,22 +325,22 @@ class Failing(InMemoryRunStore):
 def test_a_store_in_trouble_stops_the_run_which_then_goes_on_where_it_was(error: Exception) -> None:
     store = Failing(1, error)
     generator = ScriptedGenerator()
-    lab = experiment(generator, datasets=[dataset(5_000)], runtime=RuntimeConfig(max_concurrent_tasks=4))
+    lab = experiment(generator, datasets=[dataset(1_500)], runtime=RuntimeConfig(max_concurrent_tasks=4))
     with pytest.raises(type(error)):
         lab.run(store=store)
     called = len(generator.calls)
-    assert called < 5_000
+    assert called < 1_500
     record = store.load_run(lab.compile().run_id)
     assert record is not None
     assert record.status == "running"
     kept = store.count_ends(record.run_id)[0]
     assert 0 < kept < called
     # A case that was generated, and waited for its metric, is not generated again either.
-    generated = sum(outcome.stage is Stage.GENERATE for outcome in store.outcomes_between(record.run_id, 0, 5_000))
+    generated = sum(outcome.stage is Stage.GENERATE for outcome in store.outcomes_between(record.run_id, 0, 1_500))
     store.left = -1
     result = lab.run(store=store)
     assert result.status == "completed"
-    assert len(generator.calls) - called == 5_000 - generated
+    assert len(generator.calls) - called == 1_500 - generated
 
 
 def test_a_writer_that_has_taken_nothing_has_room() -> None:

@@ -76,6 +76,7 @@ def test_the_example_is_what_the_command_in_it_prints() -> None:
     assert KubernetesEngine(image=image).text(example) == told
 
 
+@pytest.mark.slow
 def test_the_objects_of_kubernetes_agree_with_its_published_schemas(tmp_path: Path) -> None:
     found = objects(EXAMPLE.read_text("utf-8"))
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": found["ScaledJob"]["metadata"]}

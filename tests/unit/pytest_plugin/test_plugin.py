@@ -164,8 +164,8 @@ def test_a_mistake_in_the_config_is_one_line(session: pytest.Pytester) -> None:
 @pytest.mark.parametrize(
     ("limits", "code", "decision"),
     [
-        ({"threshold": 0.4}, 0, "go"),
         ({"threshold": 0.6}, 3, "no-go"),
+        pytest.param({"threshold": 0.4}, 0, "go", marks=pytest.mark.slow),
         pytest.param({"threshold": 0.4, "metric": "test/other"}, 3, "no-go", marks=pytest.mark.slow),
     ],
 )
@@ -180,7 +180,7 @@ def test_the_verdict_of_the_gate_is_the_exit_code(
     assert done.ret == code
 
 
-@pytest.mark.not_smoke
+@pytest.mark.slow
 def test_an_undecided_gate_ends_with_8_and_needs_no_tests(session: pytest.Pytester) -> None:
     run(session, "--themis-config", "experiment.yaml")
     write_policy(session, threshold=0.5)

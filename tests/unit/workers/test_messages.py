@@ -198,6 +198,7 @@ def test_whatever_is_said_is_a_message_or_refused(kind: type[Message], fields: d
     assert decode(encode(found)) == found
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("sign", ["z", "é", "漢", "🦉", "\x00", '"', "\ud800"])
 def test_how_an_attempt_ended_fits_into_a_report_however_long_its_message_is(sign: str) -> None:
     outcome = classify(ValueError(sign * 1_000_000))

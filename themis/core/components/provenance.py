@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from themis.core.components.plugins import COMPONENT_GROUPS, DATASET_GROUPS, SHIPPED, find_plugin
-from themis.core.python.distributions import installed_version
+from themis.core.python.distributions import distributions_of, installed_version
 
 DISTRIBUTION = "themis-eval"
 _DEPENDENCIES = ("pydantic", "click", "PyYAML", "filelock", "rich", "sacrebleu")
@@ -36,14 +35,9 @@ def distribution_versions(uses: Iterable[str]) -> dict[str, str]:
 
 def _distributions_of(use: str) -> list[str]:
     if ":" in use:
-        return _distributions_of_packages().get(use.partition(":")[0].partition(".")[0], [])
+        return list(distributions_of(use.partition(":")[0].partition(".")[0]))
     found = [find_plugin(use, groups, where=use) for groups in (COMPONENT_GROUPS, DATASET_GROUPS)]
     return [plugin.distribution for plugin in found if plugin is not None]
-
-
-@lru_cache(maxsize=1)
-def _distributions_of_packages() -> dict[str, list[str]]:
-    return {package: list(names) for package, names in packages_distributions().items()}
 
 
 def python_version() -> str:

@@ -1,7 +1,7 @@
 """Installed distributions and their versions."""
 
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import Distribution, PackageNotFoundError, distributions, version
 
 
 @lru_cache(maxsize=1_024)
@@ -11,3 +11,23 @@ def installed_version(distribution: str) -> str | None:
         return version(distribution)
     except (PackageNotFoundError, ValueError):
         return None  # ValueError: not a possible name of a distribution
+
+
+@lru_cache(maxsize=1_024)
+def distributions_of(package: str) -> tuple[str, ...]:
+    """Return the names of the distributions that bring a package or module of the top level.
+
+    They are those of `importlib.metadata.packages_distributions`. That parses the list of files of each distribution
+    that is installed, which takes half a second; here only a list that holds the name is parsed.
+    """
+    return tuple(found.metadata["Name"] for found in distributions() if _brings(found, package))
+
+
+def _brings(distribution: Distribution, package: str) -> bool:
+    if declared := (distribution.read_text("top_level.txt") or "").split():
+        return package in declared
+    listed = distribution.read_text("RECORD")
+    if listed is not None and package not in listed:
+        return False
+    modules = (file for file in distribution.files or () if file.suffix == ".py")
+    return any(package == (file.parts[0] if len(file.parts) > 1 else file.stem) for file in modules)

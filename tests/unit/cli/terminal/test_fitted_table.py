@@ -99,7 +99,7 @@ def test_no_line_is_wider_than_it_may_be_nor_does_anything_to_a_terminal(
     assert all(width_of(line) <= width and line.isprintable() for line in fitted(COLUMNS, rows, width))
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(
     st.lists(st.decimals(0, 1, places=4).map(str), min_size=1, max_size=9),
     st.lists(st.from_regex(r"[a-z]{3,12}(_[a-z]{3,12}){0,2}", fullmatch=True), min_size=9, max_size=9, unique=True),

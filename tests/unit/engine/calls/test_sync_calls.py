@@ -143,7 +143,7 @@ def test_under_a_callers_loop_it_works_for_every_case_or_for_none(kind: type[Any
     assert str(only).startswith(ELSEWHERE.get(kind, "1.0"))
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", thread_bound.ALL)
 @pytest.mark.not_smoke
 def test_what_is_bound_to_a_thread_works_in_a_worker(kind: type[Any], tmp_path: Path) -> None:

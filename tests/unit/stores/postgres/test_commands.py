@@ -1,4 +1,4 @@
-"""Commands and a worker daemon with a store in Postgres, each in a process of its own."""
+"""Commands and a worker daemon with a store in Postgres."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import postgres_server
+from tests.support.command_here import done_here
 
 THEMIS = Path(sysconfig.get_path("scripts")) / "themis"
 EXPERIMENT = """
@@ -49,20 +50,25 @@ def test_a_worker_daemon_carries_out_what_was_submitted_and_everybody_sees_it(tm
 
 
 @pytest.mark.not_smoke
-def test_commands_without_their_server_are_one_line_and_exit_code_4(tmp_path: Path) -> None:
+def test_commands_without_their_server_are_one_line_and_exit_code_4(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "e.yaml").write_text(EXPERIMENT)
-    away = "postgresql://ann:secret@127.0.0.1:1/results"
+    monkeypatch.setenv("THEMIS_DATABASE_URL", "postgresql://ann:secret@127.0.0.1:1/results")
     for command in ("run", "submit"):
-        done = themis(tmp_path, away, command, "e.yaml")
-        assert (done.returncode, done.stdout) == (4, "")
-        assert "postgresql://127.0.0.1:1/results: the database server cannot be reached" in done.stderr
-        assert len(done.stderr.splitlines()) == 1
-        assert "secret" not in done.stderr
+        done = done_here(tmp_path, [command, "e.yaml"], capsys)
+        assert (done.code, done.out) == (4, "")
+        assert "postgresql://127.0.0.1:1/results: the database server cannot be reached" in done.err
+        assert len(done.err.splitlines()) == 1
+        assert "secret" not in done.err
 
 
 @pytest.mark.not_smoke
-def test_the_tables_are_made_by_a_command_of_their_owner(tmp_path: Path, url: str) -> None:
+def test_the_tables_are_made_by_a_command_of_their_owner(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "e.yaml").write_text(EXPERIMENT)
-    done = themis(tmp_path, url, "store", "upgrade", "e.yaml")
+    monkeypatch.setenv("THEMIS_DATABASE_URL", url)
+    done = done_here(tmp_path, ["store", "upgrade", "e.yaml"], capsys)
     label = url.replace(f"{postgres_server.USER}@", "").partition("?")[0]
-    assert json.loads(done.stdout) == {"store": label, "status": "ready"}
+    assert json.loads(done.out) == {"store": label, "status": "ready"}

@@ -46,8 +46,8 @@ def written(no: int) -> tuple[list[Outcome], list[CaseEnd]]:
     return [Outcome(no, Stage.GENERATE, 0, True, 1, None, f'"{no}"', "{}", None, None)], [end]
 
 
-@pytest.mark.not_smoke
-@pytest.mark.parametrize("how", ["fast", pytest.param("immediate", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["fast", "immediate"])
 def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_restarted(
     server: postgres_server.Server, how: str
 ) -> None:
