@@ -214,6 +214,7 @@ _RUN_WRITES = (
         "put_shards",
         "begin_shard",
         "finish_shard",
+        "put_failure_rows",
     ),
 )
 _RUN_READS = (
@@ -240,6 +241,7 @@ _RUN_READS = (
         "replayed_outcomes",
         "shards",
         "hosts_of_shards",
+        "failure_rows",
     ),
 )
 _JOB_WRITES = (

@@ -21,6 +21,7 @@ from themis.core.engine.cases.model_calls import ModelCalls, generation_retries
 from themis.core.engine.cases.not_scored import bad_result, no_score, not_called
 from themis.core.engine.cases.step import RunningCall, Several, Step
 from themis.core.engine.component_failures import Tracebacks, category_of, line_of
+from themis.core.engine.failure_rows import FailureRows
 from themis.core.engine.limits import Admission, Gate
 from themis.core.engine.observers import Moment, Observers
 from themis.core.engine.retry_policy import RetryPolicy, attempt_record, is_passing, reply_facts
@@ -49,6 +50,7 @@ class StageRunner:
         idle_timeout_s: seconds that a streamed answer may pause; None for no limit.
         running: the asynchronous calls that components work on now, by identity; one that waits is not among them.
         is_observed, guard: whether there is an observer of each stage, and what lets a call begin.
+        failures: counts failures in a row.
     """
 
     def __init__(
@@ -58,14 +60,19 @@ class StageRunner:
         observers: Observers,
         spending: Spending | None = None,
         guard: ClaimGuard = NO_CLAIM,
+        failures: FailureRows | None = None,
     ) -> None:
-        """Use the limits and retries of `runtime`; outcomes go to `writer`, and `spending` counts a model's tokens."""
+        """Use the limits and retries of `runtime`; outcomes go to `writer`, and `spending` counts a model's tokens.
+
+        Failures in a row are counted in `failures`.
+        """
         self._admission = Admission(runtime)
         self.divide_limits = self._admission.divide
         self.writer = writer
         self.idle_timeout_s = runtime.idle_timeout_s
-        self._breaker = Breaker(runtime, NAMES[Stage.GENERATE].span)
-        writer.note = StepBreaker(longest_row(runtime)).note
+        self.failures = FailureRows() if failures is None else failures
+        self._breaker = Breaker(runtime, NAMES[Stage.GENERATE].span, self.failures)
+        writer.note_with(StepBreaker(longest_row(runtime), self.failures).note, also_successes=self.failures.is_shared)
         self._observers = observers if observers.anyone else None
         self.is_observed = self._observers is not None
         self._hears_calls = observers.hear_calls
