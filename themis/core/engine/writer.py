@@ -61,6 +61,8 @@ class OutcomeWriter:
 
     Attributes:
         is_full: whether `room` would wait, or raise.
+        note: is told of each outcome that failed; what it raises is raised where the outcome was queued.
+        notes_all: whether it is told of the others too; it returns whether it needs to be.
 
     Raises:
         StoreError: from `room` and at the end of the block, once a commit failed.
@@ -84,8 +86,8 @@ class OutcomeWriter:
         self._commit_s = 0.0
         self._worth_a_commit = asyncio.Event()
         self.is_full = False
-        self._note: Callable[[Outcome], bool] | None = None
-        self._notes_all = False
+        self.note: Callable[[Outcome], bool] | None = None
+        self.notes_all = False
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._closing = False
@@ -114,13 +116,6 @@ class OutcomeWriter:
             raise cancelled
         self._raise_error()
 
-    def note_with(self, note: Callable[[Outcome], bool], *, also_successes: bool) -> None:
-        """Tell `note` of each outcome that failed, and of the others too while it returns true.
-
-        What it raises is raised where the outcome was queued. With `also_successes` it is told of all from the first.
-        """
-        self._note, self._notes_all = note, also_successes
-
     def add(self, outcome: Outcome) -> None:
         """Queue an outcome for commit; raises what its `note` does."""
         self.add_all((outcome,))
@@ -131,8 +126,8 @@ class OutcomeWriter:
             self._outcomes.append(outcome)
             if len(outcome.body) > _SHORT_TEXT or len(outcome.output or "") > _SHORT_TEXT:
                 self._weigh(outcome)
-            if (not outcome.ok or self._notes_all) and self._note is not None:
-                self._notes_all = self._note(outcome)
+            if (not outcome.ok or self.notes_all) and self.note is not None:
+                self.notes_all = self.note(outcome)
 
     def add_judge_call(self, row: JudgeCallRow) -> None:
         """Queue the response of a judge for commit, before the outcome that it is a part of."""

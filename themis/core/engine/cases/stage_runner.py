@@ -12,7 +12,8 @@ from typing import Any
 
 from themis.core.config import RuntimeConfig
 from themis.core.contexts import ScoreContext
-from themis.core.engine.breaker import Breaker, StepBreaker, longest_row
+from themis.core.engine.breaking.breaker import Breaker, StepBreaker, longest_row
+from themis.core.engine.breaking.rows import FailureRows
 from themis.core.engine.calls.interrupts import asks_for_the_end
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.call_watch import CallWatch, of_candidate
@@ -21,7 +22,6 @@ from themis.core.engine.cases.model_calls import ModelCalls, generation_retries
 from themis.core.engine.cases.not_scored import bad_result, no_score, not_called
 from themis.core.engine.cases.step import RunningCall, Several, Step
 from themis.core.engine.component_failures import Tracebacks, category_of, line_of
-from themis.core.engine.failure_rows import FailureRows
 from themis.core.engine.limits import Admission, Gate
 from themis.core.engine.observers import Moment, Observers
 from themis.core.engine.retry_policy import RetryPolicy, attempt_record, is_passing, reply_facts
@@ -50,7 +50,6 @@ class StageRunner:
         idle_timeout_s: seconds that a streamed answer may pause; None for no limit.
         running: the asynchronous calls that components work on now, by identity; one that waits is not among them.
         is_observed, guard: whether there is an observer of each stage, and what lets a call begin.
-        failures: counts failures in a row.
     """
 
     def __init__(
@@ -62,17 +61,13 @@ class StageRunner:
         guard: ClaimGuard = NO_CLAIM,
         failures: FailureRows | None = None,
     ) -> None:
-        """Use the limits and retries of `runtime`; outcomes go to `writer`, and `spending` counts a model's tokens.
-
-        Failures in a row are counted in `failures`.
-        """
+        """Use the limits and retries of `runtime`; outcomes go to `writer`, and `spending` counts a model's tokens."""
         self._admission = Admission(runtime)
         self.divide_limits = self._admission.divide
-        self.writer = writer
-        self.idle_timeout_s = runtime.idle_timeout_s
+        self.writer, self.idle_timeout_s = writer, runtime.idle_timeout_s
         self.failures = FailureRows() if failures is None else failures
         self._breaker = Breaker(runtime, NAMES[Stage.GENERATE].span, self.failures)
-        writer.note_with(StepBreaker(longest_row(runtime), self.failures).note, also_successes=self.failures.is_shared)
+        writer.note, writer.notes_all = StepBreaker(longest_row(runtime), self.failures).note, self.failures.is_shared
         self._observers = observers if observers.anyone else None
         self.is_observed = self._observers is not None
         self._hears_calls = observers.hear_calls

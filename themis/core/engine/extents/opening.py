@@ -5,10 +5,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from themis.core.config import RuntimeConfig
+from themis.core.engine.breaking.rows import FailureRows
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.extents.shard import Shard
 from themis.core.engine.extents.whole_run import WholeRun
-from themis.core.engine.failure_rows import FailureRows
 from themis.core.engine.run_options import RunOptions
 from themis.core.outcomes.stages import UNTIL_STAGES, Stage
 from themis.core.outcomes.verdict import Verdict

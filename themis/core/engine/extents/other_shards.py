@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from themis.core.engine.failure_rows import FailureRows, SharedRows, Stop, Stretch
+from themis.core.engine.breaking.rows import FailureRows, Reason, Stretch
+from themis.core.engine.breaking.shared_rows import SharedRows, Stop
 from themis.core.errors import ThemisError
 from themis.core.outcomes.codec import now_ms
 from themis.core.stores.job_rows import Fence
@@ -17,6 +18,9 @@ from themis.core.stores.protocol import RunStore
 
 LOOK_S = 1.0
 """Seconds between two looks at what others tell."""
+
+LAST_TRIES = 3
+"""Tries to tell why this shard stops the run, where the store cannot be used."""
 
 
 class OtherShards:
@@ -30,6 +34,11 @@ class OtherShards:
         self._failures = failures
         self._seen = 0
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether this shard stops the run."""
+        return self._failures.stopped is not None
+
     def begin(self) -> None:
         """Look whether the run is stopped.
 
@@ -41,7 +50,7 @@ class OtherShards:
             return
         self._seen = stop.number
         if stop.holds(now_ms()):
-            raise stop.error
+            raise stop.reason.error
 
     async def exchange(self) -> ThemisError | None:
         """Tell what has ended since the last time; returns the reason for which another shard has stopped the run.
@@ -55,9 +64,9 @@ class OtherShards:
         except BaseException:
             self._failures.keep_cuts(told)
             raise
-        return found.error if found is not None and self._is_new(found) else None
+        return found.reason.error if found is not None and self._is_new(found) else None
 
-    def _told(self, told: Mapping[str, Stretch], stopped: ThemisError | None) -> Stop | None:
+    def _told(self, told: Mapping[str, Stretch], stopped: Reason | None) -> Stop | None:
         """Add what this shard tells to the run's row, unless the run is stopped; returns the last stop."""
         found = self._read()
         writes = stopped is not None or any(one.failures or name in found.rows for name, one in told.items())
@@ -69,7 +78,7 @@ class OtherShards:
             if not self._is_new(found.stop):
                 found.add(told, now_ms())
                 if stopped is not None and not self._is_new(found.stop):
-                    found.stop_with(stopped, now_ms())
+                    found.stop_for(stopped, now_ms())
                 self._store.put_failure_rows(self._run_id, found.text(), self._fence)
         return found.stop
 
@@ -107,14 +116,22 @@ async def stopped_together(others: OtherShards) -> AsyncIterator[None]:
 async def _look(
     others: OtherShards, task: "asyncio.Task[Any]", reasons: list[ThemisError], has_ended: asyncio.Event
 ) -> None:
+    tries = 0
     while not reasons:
         with suppress(TimeoutError):
             await asyncio.wait_for(has_ended.wait(), LOOK_S)
         is_last = has_ended.is_set()  # the last one tells why this shard stops, if it does
-        with suppress(ThemisError):  # the writer waits for a store that is away, or finds that the claim is lost
+        try:
             found = await others.exchange()
-            if found is not None and not has_ended.is_set():
-                reasons.append(found)
-                task.cancel()
+        except ThemisError:  # the writer waits for a store that is away, or finds that the claim is lost
+            tries += is_last
+            if is_last and (tries == LAST_TRIES or not others.is_stopping):
+                return
+            if is_last:
+                await asyncio.sleep(LOOK_S)
+            continue
         if is_last:
             return
+        if found is not None and not has_ended.is_set():
+            reasons.append(found)
+            task.cancel()

@@ -12,11 +12,11 @@ from dataclasses import replace
 from themis.core.config import RuntimeConfig
 from themis.core.cost.spend import Spend
 from themis.core.engine.aggregating import aggregate
+from themis.core.engine.breaking.rows import FailureRows
 from themis.core.engine.cases.verdict import verdict
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.extents.other_hosts import followed
 from themis.core.engine.extents.other_shards import OtherShards, stopped_together
-from themis.core.engine.failure_rows import FailureRows
 from themis.core.outcomes.stages import Stage
 from themis.core.outcomes.verdict import Verdict
 from themis.core.results import RunStatus

@@ -5,9 +5,9 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 
 from themis.core.config import RuntimeConfig
 from themis.core.engine.aggregating import aggregate
+from themis.core.engine.breaking.rows import FailureRows
 from themis.core.engine.cases.verdict import verdict
 from themis.core.engine.compiling.compiled import CompiledRun
-from themis.core.engine.failure_rows import FailureRows
 from themis.core.outcomes.stages import Stage
 from themis.core.outcomes.verdict import Verdict
 from themis.core.results import RunStatus

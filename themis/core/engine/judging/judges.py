@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from themis.core.components.asked_model import provider_of
 from themis.core.components.resolution import LoadedComponent
-from themis.core.engine.breaker import Breaker
+from themis.core.engine.breaking.breaker import Breaker
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.model_calls import ModelCalls, judge_retries
 from themis.core.engine.cases.stage_runner import StageRunner

@@ -5,20 +5,12 @@ refusals of a model, which will repeat whatever the case is, and failures of one
 one must be longer, as cases may fail for their own sake.
 """
 
-from functools import partial
 from typing import Protocol
 
 from themis.core.configuration.secrets import redact_urls
-from themis.core.engine.failure_rows import FailureRows, Reason, Row
+from themis.core.engine.breaking.rows import FailureRows, Reason, Row
 from themis.core.engine.retry_policy import is_passing, message_of, retry_after_s, said_by, status_of
-from themis.core.errors import (
-    KeyRefusedError,
-    MissingSecretError,
-    ProviderOutageError,
-    RepeatedFailureError,
-    RunStoppedError,
-    ThemisError,
-)
+from themis.core.errors import MissingSecretError
 from themis.core.outcomes import codec
 from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import NAMES, WORKER_LOST, Stage
@@ -75,18 +67,17 @@ class Breaker:
             KeyRefusedError, ProviderOutageError: there were too many failures in a row that will repeat.
             RepeatedFailureError: there were too many of one kind.
         """
-        stopped: ThemisError | None
         if said_by(error, "stops_run") is True:
-            stopped = RunStoppedError(detail=message_of(error), key=said_by(error, "config_key"))
+            stopped: Reason | None = Reason.of_run(message_of(error), said_by(error, "config_key"))
         elif breaks(error):
-            stopped = self._refusals.note("refused", partial(_refused, error))
+            stopped = self._refusals.note("refused", _refused(error))
         elif said_by(error, "of_case") is True:
             return
         else:
-            stopped = self._row.note(_kind_of(error), partial(self._reason, error, provider))
+            stopped = self._row.note(_kind_of(error), self._reason(error, provider))
         if stopped is not None:
             self._rows.stopped = stopped
-            raise stopped from error
+            raise stopped.error from error
 
     def _reason(self, error: BaseException, provider: str | None) -> Reason:
         passes = is_passing(error)
@@ -94,7 +85,7 @@ class Breaker:
             return _refused(error)
         name, message = type(error).__name__, message_of(error)
         said = message if message.startswith(name) else f"{name}: {message}"
-        return Reason(RepeatedFailureError, {"what": self._asked, "detail": said, "retryable": passes})
+        return Reason.repeated(self._asked, said, retryable=passes)
 
 
 class StepBreaker:
@@ -127,11 +118,12 @@ class StepBreaker:
         failure = codec.to_failure(outcome)
         if failure.error_type == _OWN_REASON or failure.category == WORKER_LOST:
             return
-        what = NAMES[outcome.stage].span
-        stopped = self._row(outcome).note(failure.error_type, partial(_repeated, what, failure))
+        said = str(redact_urls(failure.summary))
+        reason = Reason.repeated(NAMES[outcome.stage].span, said, retryable=failure.retryable)
+        stopped = self._row(outcome).note(failure.error_type, reason)
         if stopped is not None:
             self._rows.stopped = stopped
-            raise stopped
+            raise stopped.error
 
     def _row(self, outcome: Outcome) -> Row:
         key = outcome.stage, outcome.item
@@ -162,10 +154,4 @@ def _kind_of(error: BaseException) -> str:
 
 
 def _refused(error: BaseException) -> Reason:
-    kind = KeyRefusedError if is_no_access(error) else ProviderOutageError
-    return Reason(kind, {"detail": message_of(error), "retry_after_s": retry_after_s(error) or None})
-
-
-def _repeated(what: str, failure: StageFailure) -> Reason:
-    said = str(redact_urls(failure.summary))
-    return Reason(RepeatedFailureError, {"what": what, "detail": said, "retryable": failure.retryable})
+    return Reason.refused(message_of(error), retry_after_s(error) or None, is_key=is_no_access(error))
