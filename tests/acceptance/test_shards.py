@@ -104,11 +104,6 @@ def test_another_number_of_shards_is_refused_in_one_line(themis: Themis) -> None
     assert (done.code, "13 shards are more than the 12 cases" in done.err) == (2, True)
 
 
-def test_shards_are_of_single_runs(themis: Themis) -> None:
-    done = themis("submit", "experiment.yaml", "--shards", "3", "--group", "mine")
-    assert (done.code, "--shards divides single runs" in done.err) == (2, True)
-
-
 def test_the_whole_or_one_shard_is_cancelled_and_retried(themis: Themis) -> None:
     submitted(themis)
     key = answer(themis("status", "numbers", "--json"))["shards"][1]["key"]

@@ -210,6 +210,38 @@ def test_a_lost_claim_neither_begins_nor_finishes_a_shard(store: RunStore, run_i
     assert not any(shard.finished for shard in store.shards(run_id))
 
 
+def test_what_shards_tell_of_failures_is_kept_until_a_job_of_the_run_is_queued_again(
+    store: RunStore, run_id: str
+) -> None:
+    assert store.failure_rows(run_id) is None
+    fence = claimed(store, store.shards(run_id)[0].key).fence
+    store.put_failure_rows(run_id, "first", fence)
+    store.put_failure_rows(run_id, "second", fence)
+    with pytest.raises(ClaimLostError):
+        store.put_failure_rows(run_id, "third", fence._replace(version=fence.version - 1))
+    assert store.failure_rows(run_id) == "second"
+    settle(store, fence, Cause.REPEATED)
+    assert store.failure_rows(run_id) == "second"
+    row = store.jobs.load(fence.key)
+    assert row is not None
+    assert store.jobs.change(row.fence, lambda read: states.sent_back(read, 3)) is not None
+    assert store.failure_rows(run_id) is None
+
+
+def test_what_is_told_in_a_transaction_that_is_undone_is_not_kept(store: RunStore, run_id: str) -> None:
+    fence = claimed(store, store.shards(run_id)[0].key).fence
+
+    def in_vain() -> None:
+        with store.transaction():
+            store.lock_run(run_id)
+            store.put_failure_rows(run_id, "text", fence)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        in_vain()
+    assert store.failure_rows(run_id) is None
+
+
 def test_a_change_that_is_undone_does_not_end_the_run(store: RunStore, run_id: str) -> None:
     fences = [work(store, run_id, number) for number in (1, 2, 3)]
     for fence in fences[:2]:

@@ -1,16 +1,21 @@
 """A case that kills the process of its job ends alone: three deaths at most, and the job continues with the others."""
 
 import json
+import os
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from tests.processes.test_shard_ends import END_FUNCTION, END_TRIGGER, SEEN, SQLITE_TRIGGER
 from tests.processes.worker_world import MISBEHAVING
 from tests.support import postgres_server
 from tests.support.waiting import text_of
@@ -41,8 +46,8 @@ class Lab:
         assert done.returncode in {0, 3}, done.stderr
         return json.loads(done.stdout)
 
-    def submit(self, deeds: Sequence[str], **runtime: object) -> str:
-        """Queue a job of a case for each deed; returns its key."""
+    def submit(self, deeds: Sequence[str], *, shards: int = 1, **runtime: object) -> str:
+        """Queue a job of a case for each deed, or a run in several; returns the key of the first."""
         cases = [{"case_id": f"c{no}", "input": deed, "expected_output": "well"} for no, deed in enumerate(deeds)]
         (self.folder / "cases.jsonl").write_text("".join(f"{json.dumps(case)}\n" for case in cases))
         store = {"store": "sqlite", "parameters": {"path": str(self.folder / "themis.sqlite3")}}
@@ -56,9 +61,10 @@ class Lab:
             "datasets": [{"dataset_id": "deeds", "path": "cases.jsonl"}],
         }
         (self.folder / "experiment.yaml").write_text(json.dumps(document))
-        self.run_id = self.themis("submit", "experiment.yaml")["run_id"]
-        (job,) = self.themis("queue", "list", "--config", "experiment.yaml")["jobs"]
-        return str(job["key"])
+        self.run_id = self.themis("submit", "experiment.yaml", "--shards", str(shards))["run_id"]
+        jobs = self.themis("queue", "list", "--config", "experiment.yaml")["jobs"]
+        assert len(jobs) == shards
+        return str(min(job["key"] for job in jobs))
 
     def drain(self, *words: str) -> str:
         """Run jobs until none is left; returns what the daemon said."""
@@ -74,6 +80,29 @@ class Lab:
         """The categories of the failed cases of the run, by their ids."""
         status = self.themis("status", self.run_id, "--queue-root", self.place)
         return {case: group["category"] for group in status["failure_reasons"] for case in group["cases"]}
+
+    def causes(self, key: str) -> list[str]:
+        """How each attempt of a job ended."""
+        return [attempt["cause"] for attempt in self.shown(key)["attempts"]]
+
+    def count_ends(self) -> None:
+        """Have the store note each end of a run from now on."""
+        is_rows = self.kind == "rows"
+        with self._database() as database:
+            for statement in (SEEN, *((END_FUNCTION, END_TRIGGER) if is_rows else (SQLITE_TRIGGER,))):
+                database.execute(statement.encode() if is_rows else statement)
+            database.commit()
+
+    def ends_seen(self) -> list[str]:
+        """The runs that ended since then, in order."""
+        with self._database() as database:
+            return [run_id for (run_id,) in database.execute("SELECT run_id FROM ends_seen").fetchall()]
+
+    def _database(self) -> Any:
+        """A connection to the store, which is closed with its block."""
+        if self.kind == "rows":
+            return psycopg.connect(os.environ["ROWS_DB"])
+        return closing(sqlite3.connect(self.folder / "themis.sqlite3"))
 
     def calls(self) -> Counter[str]:
         """How often each case was begun."""
@@ -192,4 +221,26 @@ def test_one_case_among_ten_thousand_ends_alone_after_three_deaths(lab: Lab, sho
     assert lab.failures() == {f"c{count // 2}": "worker_lost"}
     calls = lab.calls()
     assert calls.pop(f"c{count // 2}") == 3
+    assert len([case for case, times in calls.items() if times > 1]) < 1_000
+
+
+@pytest.mark.slow
+def test_one_case_among_ten_thousand_in_shards_ends_alone_and_its_run_ends_once(lab: Lab, short: bool) -> None:
+    count, shards = (400, 4) if short else (10_000, 8)
+    bad = count // 2 + 3
+    lab.submit(among("kill itself", count, bad), shards=shards, max_concurrent_tasks=32)
+    lab.count_ends()
+    lab.drain("--slots", "2")
+    status = lab.themis("status", lab.run_id, "--queue-root", lab.place)
+    assert (status["state"], status["completed_cases"], status["failed_cases"]) == ("partial_failure", count - 1, 1)
+    assert lab.failures() == {f"c{bad}": "worker_lost"}
+    causes = {shard["key"]: lab.causes(shard["key"]) for shard in status["shards"]}
+    struck = status["shards"][bad * shards // count]["key"]
+    assert causes.pop(struck) == ["signal"] * 3 + ["done"]
+    assert list(causes.values()) == [["done"]] * (shards - 1)
+    assert lab.shown(struck)["case_losses"]["ended"] == [bad]
+    assert lab.ends_seen() == [lab.run_id]
+    calls = lab.calls()
+    assert calls.pop(f"c{bad}") == 3
+    assert len(calls) == count - 1
     assert len([case for case, times in calls.items() if times > 1]) < 1_000

@@ -35,7 +35,7 @@ KILLED = 0.4
 """The share of processes that are killed: before their end is written, while it is, or after."""
 
 SEEN = "CREATE TABLE ends_seen (run_id TEXT NOT NULL)"
-_SQLITE_TRIGGER = """
+SQLITE_TRIGGER = """
 CREATE TRIGGER count_ends AFTER UPDATE ON runs WHEN OLD.ended_ms IS NULL AND NEW.ended_ms IS NOT NULL
 BEGIN INSERT INTO ends_seen VALUES (NEW.run_id); END
 """
@@ -151,7 +151,7 @@ def place_for(kind: str, folder: Path) -> str:
     with opened(kind, where) as (store, _):
         store.initialize()
         with store.transaction() as connection:
-            triggers = (_SQLITE_TRIGGER,) if kind == "sqlite" else (END_FUNCTION, END_TRIGGER)
+            triggers = (SQLITE_TRIGGER,) if kind == "sqlite" else (END_FUNCTION, END_TRIGGER)
             for statement in (SEEN, *triggers):
                 connection.execute(statement)
     return where

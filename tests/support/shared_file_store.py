@@ -214,6 +214,7 @@ _RUN_WRITES = (
         "put_shards",
         "begin_shard",
         "finish_shard",
+        "put_failure_rows",
     ),
 )
 _RUN_READS = (
@@ -240,6 +241,7 @@ _RUN_READS = (
         "replayed_outcomes",
         "shards",
         "hosts_of_shards",
+        "failure_rows",
     ),
 )
 _JOB_WRITES = (
@@ -281,6 +283,7 @@ def _document(run: _Run) -> dict[str, Any]:
         "judge_calls": list(run.side_rows.judge_calls.values()),
         "score_edits": list(run.side_rows.score_edits.values()),
         "shards": list(run.shards.values()),
+        "failure_rows": run.failure_rows,
     }
 
 
@@ -318,6 +321,7 @@ def _run(document: dict[str, Any]) -> _Run:
     rows.batches.update((row.number, row) for row in map(batch_row, document["batches"]))
     rows.score_edits.update((edit.number, edit) for edit in map(ScoreEdit._make, document["score_edits"]))
     run.shards.update((shard.number, shard) for shard in map(ShardRow._make, document["shards"]))
+    run.failure_rows.update(document["failure_rows"])
     for call in (JudgeCallRow(*values) for values in document["judge_calls"]):
         rows.judge_calls[call.case_no, call.item, call.call_id] = call
         rows.responses[call.cache_key] = call.response

@@ -109,7 +109,7 @@ class ModeName(click.Choice[str]):
     type=click.IntRange(1, MOST_SHARDS),
     default=1,
     metavar="N",
-    help="In N jobs, each with a slice of the cases: several workers share one run.",
+    help="Each run in N jobs, each with a slice of the cases: several workers share one run.",
 )
 @click.option(
     "--after",
@@ -140,9 +140,6 @@ def submit(*, configs: Sequence[Path], overrides: Sequence[str], **how: Any) -> 
     """
     options = _How(**how)
     if options.is_swept:
-        if options.shards > 1:
-            message = "--shards divides single runs: leave out --sweep, --sweep-file and --group"
-            raise click.UsageError(message, click.get_current_context())
         _submit_sweep(configs, overrides, options)
     else:
         _submit_each(configs, overrides, options)
@@ -154,7 +151,9 @@ def _submit_sweep(configs: Sequence[Path], overrides: Sequence[str], options: _H
     from themis.cli.groups.submit import Swept, submit_sweep
     from themis.core.jobs.prepared_job import how_submitted
 
-    how = how_submitted(options.mode, options.priority, options.not_before, options.tags, options.named)
+    how = how_submitted(
+        options.mode, options.priority, options.not_before, options.tags, options.named, shards=options.shards
+    )
     swept = Swept(options.sweeps, options.sweep_file, options.group)
     submit_sweep(configs, overrides, swept, how, options.part, dry_run=options.dry_run)
 
@@ -164,6 +163,7 @@ def _submit_each(configs: Sequence[Path], overrides: Sequence[str], options: _Ho
     told: set[Place] = set()
     for config, experiment in zip(configs, experiments, strict=True):
         if options.dry_run:
+            _refuse_shards(experiment, options)
             show_submission(experiment, config, options.mode, options.tags, options.named)
             continue
         manifest = _submitted(config, experiment, options)
@@ -187,9 +187,16 @@ def _opened(configs: Sequence[Path], overrides: Sequence[str], how: _How) -> "li
             experiment = part_of(open_experiment(config, overrides), how.part, overrides)
             checked([*experiment.runtime.tags, *checked(how.tags)])
             check_submittable(experiment, config)
+            _refuse_shards(experiment, how)
         found.append(experiment)
     _refuse_namesakes(configs, found)
     return found
+
+
+def _refuse_shards(experiment: "Experiment", how: _How) -> None:
+    from themis.core.jobs.sharding import refuse_number
+
+    refuse_number(experiment, how.mode, how.shards)
 
 
 @contextmanager

@@ -113,7 +113,7 @@ def submit_experiment(  # noqa: PLR0913  # what decides when and where it runs, 
     """
     how = how_submitted(mode, priority, not_before, tags, after_of(after, after_ended))
     found = prepared(experiment, config_path, how)
-    refuse_number(found, shards)
+    refuse_number(found.experiment, found.mode, shards)
     if found.mode == "batch":
         return summary_of(found, submit_request(found), "pending")
     found.find_datasets_again()

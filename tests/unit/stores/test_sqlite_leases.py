@@ -95,7 +95,7 @@ def test_the_first_schema_and_its_upgrades_make_the_tables_of_this_one(tmp_path:
 
 
 ROW_FIELDS = {
-    "runs": ("run_no", *RUN_FIELDS, "snapshot"),
+    "runs": ("run_no", *RUN_FIELDS, "snapshot", "failure_rows"),
     "cases": ("run_no", *CaseEnd._fields),
     "outcomes": ("run_no", *Outcome._fields),
     "jobs": ("job_no", *JOB_COLUMNS),

@@ -59,7 +59,7 @@ def submit_sweep(  # the options of one command, each for another part of what i
         found += batch
     show_summary(found, group)
     if how.mode != "batch" and streams.has_terminal():
-        _note_nobody(sorted({one.manifest.manifest_path.parent.parent for one in found}), how.tags)
+        _note_nobody(sorted({one.manifest.queue for one in found if one.manifest.queue is not None}), how.tags)
 
 
 def _sweep(swept: Swept) -> "Sweep | None":
@@ -80,13 +80,19 @@ def _sweep(swept: Swept) -> "Sweep | None":
 
 def _planned(rows: "Sequence[ExperimentRow]", how: "HowSubmitted") -> "list[tuple[ExperimentRow, JobPlan]]":
     from themis.core.dry_run.job_plan import plan_submission
+    from themis.core.jobs.sharding import refuse_number
+    from themis.core.sweeps.rows import named_row
 
+    for row in rows:
+        with named_row(row.config, row.name):
+            refuse_number(row.experiment, how.mode, how.shards)
     return [(row, plan_submission(row.experiment, row.config, how.mode, how.tags, how.after)) for row in rows]
 
 
-def _note_nobody(queues: Sequence[Path], tags: Sequence[str]) -> None:
+def _note_nobody(queues: Sequence[str], tags: Sequence[str]) -> None:
     from themis.core.monitor.workers import nobody_works
+    from themis.core.queue.model.queue_place import queue_place
 
     for queue in queues:
-        if hint := nobody_works(queue, tags):
+        if hint := nobody_works(queue_place(queue), tags):
             note(hint)

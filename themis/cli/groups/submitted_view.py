@@ -22,6 +22,7 @@ _NEW = "pending"
 _SUBMITTED = (
     Column("run"),
     Column("state", style=colours.of_state),
+    Column("shards", right=True, drop=30),
     Column("row", drop=10, below=True, bare=True, yields=True),
     Column("name", drop=20, below=True, yields=True),
 )
@@ -39,8 +40,7 @@ _PLANNED = (
 def show_submitted_rows(batch: "Sequence[SubmittedRow]", group: str) -> None:
     """Print a batch of rows that are submitted."""
     if is_for_people():
-        rows = [(one.manifest.run_id[:ID_CHARACTERS], _state(one), one.row.name, one.manifest.name) for one in batch]
-        say_table_fitted(_SUBMITTED, rows)
+        say_table_fitted(_SUBMITTED, [_submitted(one) for one in batch])
         return
     for row, one, is_new in batch:
         emit(
@@ -48,12 +48,13 @@ def show_submitted_rows(batch: "Sequence[SubmittedRow]", group: str) -> None:
                 "run_id": one.run_id,
                 "name": one.name,
                 "status": one.status,
-                "manifest_path": str(one.manifest_path),
+                "manifest_path": None if one.manifest_path is None else str(one.manifest_path),
                 "mode": one.mode,
                 "group": group,
                 "row": row.name,
                 "new": is_new,
                 **({"after": one.after} if one.after else {}),
+                **({} if one.shards is None else {"shards": one.shards}),
             }
         )
 
@@ -87,6 +88,12 @@ def show_planned(plans: "Sequence[tuple[ExperimentRow, JobPlan]]", group: str) -
         f"dry run, nothing was written and no model asked: {left:,} of {counted(len(plans), 'run')} would be added, "
         f"to the group {group}, and {counted(calls, 'generation')} asked for"
     )
+
+
+def _submitted(one: "SubmittedRow") -> tuple[str | None, ...]:
+    found = one.manifest
+    shards = None if found.shards is None else str(found.shards)
+    return found.run_id[:ID_CHARACTERS], _state(one), shards, one.row.name, found.name
 
 
 def _planned(row: "ExperimentRow", plan: "JobPlan") -> tuple[str | None, ...]:

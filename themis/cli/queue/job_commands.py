@@ -74,11 +74,11 @@ def cancel(
         rows.sort(key=lambda row: row.state == "running")  # running jobs last, since their workers take the next ones
         found = list(opened.admin.cancel_each([row.key for row in rows]))
         _cancel_batches(opened, list(_jobs(found)))
-    return _say_cancelled(found) or left_out
+    return _say_cancelled(found, of_runs=_is_of_groups(keys)) or left_out
 
 
-def _say_cancelled(found: "Sequence[JobRow | JobProblem]") -> int:
-    ended = [row.state for row in _jobs(found)]
+def _say_cancelled(found: "Sequence[JobRow | JobProblem]", *, of_runs: bool = False) -> int:
+    ended = shards.states_of_runs(_jobs(found)) if of_runs else [row.state for row in _jobs(found)]
     asked = ended.count("running")
     note(f"{ended.count('cancelled'):,} cancelled, {asked:,} asked to stop, {_others(ended)} had ended before")
     return _report(found)
@@ -117,11 +117,13 @@ def retry(
                 return _report(shards.retried(opened, named, edit))
             show_job(opened.admin.retry(named[0][0].key if named else keys[0], edit=edit))
             return 0
-        states = ("failed",) if all_failed else _SENT_BACK
+        states, by_runs = ("failed",) if all_failed else _SENT_BACK, _is_of_groups(keys)
         left_out = note_left_out(opened) if all_failed or all_matching else 0
         rows = _chosen(opened, keys, states, everything=all_failed, matching=all_matching)
-        found = list(opened.admin.retry_each([row.key for row in rows], edit=edit))
-    note(f"queued again: {len(list(_jobs(found))):,}")
+        named = [one for key in keys for one in jobs_named_by(opened, key, most=_ANY_NUMBER)] if by_runs else []
+        found = shards.retried_with_failed_cases(opened, rows, named, edit)
+    count = len(shards.states_of_runs(_jobs(found)) if by_runs else list(_jobs(found)))
+    note(f"queued again: {count:,}")
     return _report(found) or left_out
 
 
@@ -207,6 +209,13 @@ def _is_one(keys: Sequence[str], *, all_matching: bool) -> bool:
     from themis.core.monitor.targets import group_named
 
     return len(keys) == 1 and not all_matching and group_named(keys[0]) is None
+
+
+def _is_of_groups(keys: Sequence[str]) -> bool:
+    """Whether a command is about groups alone: it counts their runs, each of which may be several jobs."""
+    from themis.core.monitor.targets import group_named
+
+    return bool(keys) and all(group_named(key) is not None for key in keys)
 
 
 def _chosen(

@@ -1,11 +1,12 @@
 """Commands about a run in several jobs: what is done with all of them, when TARGET names no single one."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from themis.cli.terminal.output import say
 from themis.cli.views.run_facts import say_shards
 from themis.core.errors import JobStateError
+from themis.core.stores.shards.rows import run_part, state_of
 
 if TYPE_CHECKING:
     from themis.core.monitor.targets import Match
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from themis.core.stores.job_rows import JobRow
 
 _SENT_BACK = frozenset({"failed", "cancelled"})
-_BY_ALL_CASES = "failed cases"
-"""Cause of a shard that ended last, and failed because too many cases of all shards had."""
 
 
 def cancelled(queue: "Queue", named: "Sequence[tuple[JobRow, Match]]") -> "list[JobRow | JobProblem]":
@@ -28,20 +27,37 @@ def cancelled(queue: "Queue", named: "Sequence[tuple[JobRow, Match]]") -> "list[
 def retried(
     queue: "Queue", named: "Sequence[tuple[JobRow, Match]]", edit: "Edit | None"
 ) -> "list[JobRow | JobProblem]":
-    """Queue the failed and cancelled jobs of a run again, and where too many cases failed, all that have any.
+    """Queue the failed and cancelled jobs of a run again, and those that have failed cases.
 
     Raises:
-        JobStateError: there are none.
+        JobStateError: none failed or was cancelled.
     """
     rows = [row for row, _ in named if row.state in _SENT_BACK]
     if not rows:
         raise _nothing(named, "no shard failed or was cancelled, and only such can be retried")
+    return retried_with_failed_cases(queue, rows, named, edit)
+
+
+def retried_with_failed_cases(
+    queue: "Queue", rows: "Sequence[JobRow]", named: "Sequence[tuple[JobRow, Match]]", edit: "Edit | None"
+) -> "list[JobRow | JobProblem]":
+    """Queue jobs again, and of their runs, all of whose jobs are `named`, the shards that are done with failed cases.
+
+    So all failed cases are tried again, as in a run in one job.
+    """
+    runs = {run_part(row.key) for row in rows}
+    failed = {shard.shard.key for _, match in named for shard in match.jobs.shards if shard.shard.failed}
+    done = [row.key for row, _ in named if row.state == "done" and row.key in failed and run_part(row.key) in runs]
     found = list(queue.admin.retry_each([row.key for row in rows], edit=edit))
-    if any(row.cause == _BY_ALL_CASES for row in rows):
-        failed = {shard.shard.key for shard in named[0][1].jobs.shards if shard.shard.failed}
-        done = [row.key for row, _ in named if row.state == "done" and row.key in failed]
-        found += _each(done, lambda key: queue.admin.rerun(key, edit=edit))
-    return found
+    return found + _each(list(dict.fromkeys(done)), lambda key: queue.admin.rerun(key, edit=edit))
+
+
+def states_of_runs(rows: "Iterable[JobRow]") -> list[str]:
+    """The state of each run that has some of these jobs."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(run_part(row.key), set()).add(row.state)
+    return [state_of(states) for states in found.values()]
 
 
 def rescheduled(
@@ -78,7 +94,5 @@ def _each(keys: Sequence[str], ask: "Callable[[str], JobRow]") -> "list[JobRow |
 
 
 def _nothing(named: "Sequence[tuple[JobRow, Match]]", detail: str) -> JobStateError:
-    from themis.core.stores.shards.rows import run_part, state_of
-
     state = state_of({row.state for row, _ in named})
     return JobStateError(key=run_part(named[0][0].key), state=state, detail=detail)

@@ -73,7 +73,6 @@ class RunExecution:
         self._judges = run.components.live_judges
         self._afresh = options.afresh or runtime.existing_run_policy == "rerun"
         self._spending: Spending | None = None
-        self._extent: Extent | None = None
         self._at_risk = CasesAtRisk(options.precautions)
 
     async def execute(self) -> RunRecord:
@@ -94,7 +93,7 @@ class RunExecution:
         stored = self._settle_existing()
         if stored is not None:
             return stored
-        extent = self._extent = extent_of(self._run, self._store, self._options, self._until)
+        extent = extent_of(self._run, self._store, self._options, self._until)
         self._spending = spending_of(self._runtime, self._generator, self._judges, extent.spends, extent.read_others)
         remark_on_candidates(self._run, self._until)
         remark_on_idle_limits(self._run, self._runtime)
@@ -105,7 +104,7 @@ class RunExecution:
             with set_for_runs():
                 batching = self._batching()
                 failed = None if batching is None else await self._through_batches(batching)
-                await self._all_cases(failed)
+                await self._all_cases(extent, failed)
                 found = await extent.finished(self._run, self._runtime, self._through())
         except asyncio.CancelledError:
             await self._end(extent, span, RunStatus.CANCELLED, None)
@@ -187,7 +186,7 @@ class RunExecution:
 
         return await BatchedGeneration(batching, gives_back=self._options.gives_back, say=say).carry_out()
 
-    async def _all_cases(self, failed: bytearray | None) -> None:
+    async def _all_cases(self, extent: Extent, failed: bytearray | None) -> None:
         """Take every case through the pipeline, with bounded concurrency; `failed` says which have no answer.
 
         When the budget is used up already, only those that have all their answers.
@@ -197,7 +196,7 @@ class RunExecution:
         async with OutcomeWriter(self._store, self._run_id, self._options.fence, spending) as writer:
             if spending is not None:
                 spending.flush = writer.flush
-            runner = StageRunner(self._runtime, writer, self._observers, spending, self._guard)
+            runner = StageRunner(self._runtime, writer, self._observers, spending, self._guard, extent.failures)
             at_risk.open(self._runtime.max_concurrent_tasks)
 
             def ended(end: CaseEnd) -> None:
@@ -218,16 +217,14 @@ class RunExecution:
                 if stopped is not None:
                     work, suspects = filter(taker.is_answered, work), iter(())
                 pool = TaskPool(work, taker.take, self._runtime.max_concurrent_tasks)
-                await self._pass_through(taker, pool, suspects)
+                beside = extent.beside_others(self._runtime, runner.divide_limits)
+                await self._pass_through(taker, pool, suspects, beside)
                 if stopped is not None:
                     raise stopped
             finally:
                 evaluation.close()
                 runner.close()
                 at_risk.close()
-
-    def _limits_of(self, runner: StageRunner) -> AbstractAsyncContextManager[None]:
-        return nullcontext() if self._extent is None else self._extent.limits_of(self._runtime, runner.divide_limits)
 
     def _stages(self, runner: StageRunner, ended: Callable[[CaseEnd], None]) -> tuple[CasePipeline, Evaluation]:
         """The stages of a case up to its answer, and those after it."""
@@ -237,12 +234,14 @@ class RunExecution:
         pipeline = CasePipeline(parts, runner, self._until, judging.of_selector)
         return pipeline, Evaluation(pipeline, runner, self._runtime, ended, calls=calls, judge=judging.of_case)
 
-    async def _pass_through(self, taker: CaseTaker, pool: TaskPool, suspects: Iterator[CaseWork]) -> None:
+    async def _pass_through(
+        self, taker: CaseTaker, pool: TaskPool, suspects: Iterator[CaseWork], beside: AbstractAsyncContextManager[None]
+    ) -> None:
         """Work off `suspects`, then the cases of `pool`; when the run is stopped, what was answered is evaluated."""
         evaluation = taker.evaluation
         try:
             with run_of(asyncio.get_running_loop()):
-                async with AsyncExitStack() as sessions, self._limits_of(evaluation.runner):
+                async with AsyncExitStack() as sessions, beside:
                     for judge in self._judges:
                         await sessions.enter_async_context(session_of(judge))
                     async with session_of(self._generator):

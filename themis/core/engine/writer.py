@@ -61,8 +61,8 @@ class OutcomeWriter:
 
     Attributes:
         is_full: whether `room` would wait, or raise.
-        note: is told of each outcome that failed, and of the others too while it returns true; what it raises is
-            raised where the outcome was queued.
+        note: is told of each outcome that failed; what it raises is raised where the outcome was queued.
+        notes_all: whether it is told of the others too; it returns whether it needs to be.
 
     Raises:
         StoreError: from `room` and at the end of the block, once a commit failed.
@@ -87,7 +87,7 @@ class OutcomeWriter:
         self._worth_a_commit = asyncio.Event()
         self.is_full = False
         self.note: Callable[[Outcome], bool] | None = None
-        self._notes_all = False
+        self.notes_all = False
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._closing = False
@@ -117,17 +117,17 @@ class OutcomeWriter:
         self._raise_error()
 
     def add(self, outcome: Outcome) -> None:
-        """Queue an outcome for commit; raises what `note` does."""
+        """Queue an outcome for commit; raises what its `note` does."""
         self.add_all((outcome,))
 
     def add_all(self, outcomes: Iterable[Outcome]) -> None:
-        """Queue several outcomes for commit; raises what `note` does."""
+        """Queue several outcomes for commit; raises what its `note` does."""
         for outcome in outcomes:
             self._outcomes.append(outcome)
             if len(outcome.body) > _SHORT_TEXT or len(outcome.output or "") > _SHORT_TEXT:
                 self._weigh(outcome)
-            if (not outcome.ok or self._notes_all) and self.note is not None:
-                self._notes_all = self.note(outcome)
+            if (not outcome.ok or self.notes_all) and self.note is not None:
+                self.notes_all = self.note(outcome)
 
     def add_judge_call(self, row: JudgeCallRow) -> None:
         """Queue the response of a judge for commit, before the outcome that it is a part of."""

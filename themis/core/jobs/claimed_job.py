@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from themis.core.components.resolution import make_importable
-from themis.core.engine.breaker import is_no_access
+from themis.core.engine.breaking.breaker import is_no_access
 from themis.core.engine.calls.blocking import run_to_end
 from themis.core.engine.calls.call_thread import at_home
 from themis.core.engine.compiling.compiled import recompile

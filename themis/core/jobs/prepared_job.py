@@ -39,13 +39,14 @@ NamedMode = Mode | Literal["worker-pool"]
 
 @dataclass(frozen=True, slots=True)
 class HowSubmitted:
-    """Options of a submission, see `submit_experiment`."""
+    """Options of a submission, see `submit_experiment`; `shards` are those of each run."""
 
     mode: Mode
     priority: int
     not_before_ns: int | None
     tags: tuple[str, ...]
     after: After = NOTHING
+    shards: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,13 @@ class PreparedJob:
 
 
 def how_submitted(
-    mode: NamedMode, priority: int, not_before: datetime | None, tags: Iterable[str], after: After = NOTHING
+    mode: NamedMode,
+    priority: int,
+    not_before: datetime | None,
+    tags: Iterable[str],
+    after: After = NOTHING,
+    *,
+    shards: int = 1,
 ) -> HowSubmitted:
     """Return the checked options of a submission.
 
@@ -103,7 +110,7 @@ def how_submitted(
     if named == "batch" and any(after):
         detail = "a batch request is in no queue, and cannot run after a job"
         raise InvalidArgumentError(argument="after", detail=detail)
-    return HowSubmitted(named, priority, not_before_ns, checked(tags), after)
+    return HowSubmitted(named, priority, not_before_ns, checked(tags), after, shards)
 
 
 def prepared(

@@ -7,31 +7,33 @@ is not over, and the same submission does the rest.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from themis.core.engine.extents import is_complete
-from themis.core.errors import InvalidArgumentError, OtherShardsError
-from themis.core.jobs.prepared_job import PreparedJob
+from themis.core.errors import InvalidArgumentError, OtherShardsError, RunExistsError
+from themis.core.experiment import Experiment
+from themis.core.jobs.prepared_job import Mode, PreparedJob
 from themis.core.queue.transitions.bulk_submitting import BulkJob
 from themis.core.stores.job_rows import JobRow
-from themis.core.stores.shards.rows import UNFINISHED, ShardRow, slices
+from themis.core.stores.shards.rows import UNFINISHED, ShardRow, slices, state_of
 from themis.core.values.bounds import MOST_SHARDS
 
 
-def refuse_number(found: PreparedJob, shards: int) -> None:
-    """Refuse a number of shards that a run cannot have.
+def refuse_number(experiment: Experiment, mode: Mode, shards: int) -> None:
+    """Refuse a number of shards that the run of an experiment cannot have.
 
     Raises:
         InvalidArgumentError: the number is out of range, or nothing of its kind can be divided.
     """
-    cases = found.snapshot.total_cases
+    cases = experiment.compile().total_cases
     detail = None
     if not 1 <= shards <= MOST_SHARDS:
         detail = f"{shards} is not 1 to {MOST_SHARDS}"
     elif shards > max(cases, 1):
         detail = f"{shards} shards are more than the {cases:,} cases of the run"
-    elif shards > 1 and found.mode == "batch":
+    elif shards > 1 and mode == "batch":
         detail = "a batch request is one job; leave out --mode batch, or the shards"
-    elif shards > 1 and found.experiment.runtime.batch is not None:
+    elif shards > 1 and experiment.runtime.batch is not None:
         detail = "runtime.batch asks a provider for all cases of a run at once; leave it out, or the shards"
     if detail is not None:
         raise InvalidArgumentError(argument="shards", detail=detail)
@@ -53,6 +55,27 @@ def refuse_others(found: PreparedJob, shards: int) -> list[ShardRow]:
             state = f"{len(left)} of which have not ended"
             raise OtherShardsError(run=run_id[:12], how=f"in {len(rows)} shards", state=state, now=shards)
     return rows
+
+
+def refuse_existing(found: PreparedJob) -> None:
+    """Refuse a run that has a job, or shards, if its policy says so.
+
+    Raises:
+        RunExistsError: it has one.
+    """
+    if found.policy != "error":
+        return
+    keys = [found.job.key, *(shard.key for shard in found.store.shards(found.snapshot.run_id))]
+    rows = [row for key in keys if (row := found.store.jobs.load(key)) is not None]
+    if rows:
+        raise RunExistsError(run_id=found.snapshot.run_id, status=state_of({row.state for row in rows}))
+
+
+def jobs_of(found: PreparedJob, shards: int) -> list[BulkJob]:
+    """Return the jobs of a submission in so many shards; raises as `refuse_others`."""
+    if shards > 1:
+        return jobs_of_shards(found, shards)
+    return [BulkJob(found.job, partial(write_whole_run, found), found.policy == "rerun")]
 
 
 def write_whole_run(found: PreparedJob) -> None:

@@ -63,7 +63,7 @@ def open_rows(
     for config in configs:
         for row in rows:
             name = ",".join(filter(None, [config.stem if len(configs) > 1 or not row.name else "", row.name]))
-            with _named(config, row.name):
+            with named_row(config, row.name):
                 _refuse_set_twice(row, overrides)
                 experiment = Experiment.from_config(config, overrides=[*overrides, *row.overrides])
                 if change is not None:
@@ -121,7 +121,7 @@ def _refuse_twice(row: ExperimentRow, seen: dict[tuple[str, StoreLocation], str]
 
 
 @contextmanager
-def _named(config: Path, row: str) -> Iterator[None]:
+def named_row(config: Path, row: str) -> Iterator[None]:
     """Name the config file, and the row, in the message of an error of the block."""
     try:
         yield

@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from themis.core.base import FrozenModel
 from themis.core.configuration.sweeps.sweep import Sweep, sweep_of_mapping
 from themis.core.configuration.sweeps.sweep_file import sweep_in
-from themis.core.errors import InvalidArgumentError, RunExistsError
+from themis.core.errors import InvalidArgumentError
 from themis.core.jobs.predecessors import after_of, named_predecessors
 from themis.core.jobs.prepared_job import (
     HowSubmitted,
@@ -22,15 +21,18 @@ from themis.core.jobs.prepared_job import (
     submit_request,
 )
 from themis.core.jobs.queue_of_job import place_of, queue_of
-from themis.core.jobs.sharding import refuse_others, write_whole_run
+from themis.core.jobs.sharding import jobs_of, refuse_existing, refuse_number, refuse_others
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue.model.ordering import DEFAULT_PRIORITY
 from themis.core.queue.model.predecessors import Predecessors, waits_for
 from themis.core.queue.model.queue_place import Place
-from themis.core.queue.transitions.bulk_submitting import BulkJob, most_at_once
+from themis.core.queue.model.states import JobState
+from themis.core.queue.transitions.bulk_submitting import most_at_once
+from themis.core.queue.transitions.new_job import Submission
 from themis.core.stores.registry import location_of
+from themis.core.stores.shards.rows import run_part, state_of
 from themis.core.submission import STATUS_OF_STATE, SubmissionManifest, summary_of
-from themis.core.sweeps.rows import ExperimentRow, group_name, open_rows
+from themis.core.sweeps.rows import ExperimentRow, group_name, named_row, open_rows
 
 if TYPE_CHECKING:
     from themis.core.stores.protocol import RunStore
@@ -85,6 +87,7 @@ def submit_sweep(  # noqa: PLR0913  # as for `submit_experiment`, and what is su
     priority: int = DEFAULT_PRIORITY,
     not_before: datetime | None = None,
     tags: Iterable[str] = (),
+    shards: int = 1,
     after: Iterable[str] = (),
     after_ended: Iterable[str] = (),
 ) -> SubmittedSweep:
@@ -103,6 +106,7 @@ def submit_sweep(  # noqa: PLR0913  # as for `submit_experiment`, and what is su
         priority: 0 (first) to 9.
         not_before: the earliest start time, with its time zone.
         tags: tags that a worker must have to take them, in addition to `runtime.tags`.
+        shards: number of jobs that share the cases of each run.
         after: jobs that must be done before any of them starts, see `submit_experiment`.
         after_ended: jobs that must have ended before any of them starts, however.
 
@@ -118,7 +122,7 @@ def submit_sweep(  # noqa: PLR0913  # as for `submit_experiment`, and what is su
         sweep = sweep_of_mapping(sweep)
     elif not isinstance(sweep, Sweep):
         sweep = sweep_in(Path(sweep))
-    how = how_submitted(mode, priority, not_before, tags, after_of(after, after_ended))
+    how = how_submitted(mode, priority, not_before, tags, after_of(after, after_ended), shards=shards)
     rows = open_rows(configs, sweep, list(overrides), tags=how.tags)
     name = group_name(group, sweep, configs, rows)
     done = [one for part in submit_rows(rows, how, name) for one in part]
@@ -134,6 +138,7 @@ def submit_rows(rows: Sequence[ExperimentRow], how: HowSubmitted, group: str) ->
     """Submit rows into a group; yield each batch when all of it is durable.
 
     Raises:
+        ConfigError: a row has fewer cases than shards, or is under way with another number; nothing is submitted.
         RunExistsError: a job exists, and the policy of its run is `error`; nothing is submitted.
         UnavailableError: a store or the queue cannot be used now; what was yielded stays.
     """
@@ -146,32 +151,35 @@ def submit_rows(rows: Sequence[ExperimentRow], how: HowSubmitted, group: str) ->
             stores[location] = persistent_store(row.experiment)
             after[location] = named_predecessors(how.after, location)
         jobs.append(prepared(row.experiment, row.config, how, stores[location], after[location]))
-    for job in jobs:
-        _refuse_existing(job)
-        refuse_others(job, 1)
-    size = most_at_once()
+    for row, job in zip(rows, jobs, strict=True):
+        refuse_existing(job)
+        with named_row(row.config, row.name):
+            refuse_number(row.experiment, how.mode, how.shards)
+            refuse_others(job, how.shards)
+    size = max(most_at_once() // how.shards, 1)
     for start in range(0, len(rows), size):
         part = jobs[start : start + size]
-        submitted = _written(part) if how.mode == "batch" else _queued(part)
+        submitted = _written(part) if how.mode == "batch" else _queued(part, how.shards)
         _add_to_group(group, rows[start : start + size], part)
         yield [
-            SubmittedRow(row, summary_of(job, one.path, one.status, one.place, one.after), one.is_new)
+            SubmittedRow(row, _summary(job, one, how.shards), one.is_new)
             for row, job, one in zip(rows[start : start + size], part, submitted, strict=True)
         ]
 
 
-def _refuse_existing(job: PreparedJob) -> None:
-    if job.policy == "error" and (row := job.store.jobs.load(job.job.key)) is not None:
-        raise RunExistsError(run_id=job.snapshot.run_id, status=row.state)
+def _summary(job: PreparedJob, one: _Submitted, shards: int) -> SubmissionManifest:
+    found = summary_of(job, one.path, one.status, one.place, one.after)
+    return found.model_copy(update={"shards": shards}) if shards > 1 else found
 
 
 def _written(jobs: Sequence[PreparedJob]) -> list[_Submitted]:
     return [_Submitted(None, submit_request(job), "pending", is_new=True) for job in jobs]
 
 
-def _queued(jobs: Sequence[PreparedJob]) -> list[_Submitted]:
-    """Queue jobs, each in its queue, and return what became of them, in order."""
-    found: dict[str, _Submitted] = {}
+def _queued(jobs: Sequence[PreparedJob], shards: int) -> list[_Submitted]:
+    """Queue the jobs of each run in its queue, and return what became of the runs, in order."""
+    found: dict[str, list[Submission]] = {}
+    places: dict[str, Place] = {}
     with closing(StoreCache()) as others:
         by_place: dict[Place, list[PreparedJob]] = {}
         for job in jobs:
@@ -179,12 +187,18 @@ def _queued(jobs: Sequence[PreparedJob]) -> list[_Submitted]:
             by_place.setdefault(place_of(job, others), []).append(job)
         for place, part in by_place.items():
             queue = queue_of(place, {job.job.store: job.store.jobs for job in part}, others)
-            bulk = [BulkJob(job.job, partial(write_whole_run, job), job.policy == "rerun") for job in part]
-            for batch in queue.submit_all(bulk):
+            places |= dict.fromkeys((job.job.key for job in part), place)
+            for batch in queue.submit_all([one for job in part for one in jobs_of(job, shards)]):
                 for one in batch:
-                    status, after = STATUS_OF_STATE[one.state], waits_for(one.row)
-                    found[one.row.key] = _Submitted(place, one.path, status, one.created, after)
-    return [found[job.job.key] for job in jobs]
+                    found.setdefault(run_part(one.row.key), []).append(one)
+    return [_joined(places[job.job.key], found[job.job.key]) for job in jobs]
+
+
+def _joined(place: Place, jobs: Sequence[Submission]) -> _Submitted:
+    """Return what became of a run, of whose jobs these are all."""
+    state = JobState(state_of({one.state for one in jobs}))
+    is_new = any(one.created for one in jobs)
+    return _Submitted(place, jobs[0].path, STATUS_OF_STATE[state], is_new, waits_for(jobs[0].row))
 
 
 def _add_to_group(group: str, rows: Sequence[ExperimentRow], jobs: Sequence[PreparedJob]) -> None:

@@ -28,6 +28,7 @@ from themis.core.stores.job_rows import Change, Fence, JobRow
 from themis.core.stores.postgres import appending, schema
 from themis.core.stores.postgres.database import PostgresDatabase
 from themis.core.stores.postgres.store import PostgresRunStore
+from themis.core.stores.postgres.tables import SCHEMA_VERSION
 
 JOB = JobRow("k", "r", "q", "/q", 1, "running", 1, 5, 0, None, 3, 3, None, None)
 END = CaseEnd(0, 0, "q0", b"0" * 32, False, Stage.SCORE)
@@ -110,7 +111,7 @@ def test_a_newer_schema_and_tables_of_others_are_refused(store: PostgresRunStore
         connection.execute("UPDATE store_meta SET value = '1000' WHERE key = 'schema'")
         with pytest.raises(NewerSchemaError, match=r"written by a newer Themis \(schema 1000"):
             PostgresRunStore(url).initialize()
-        connection.execute("UPDATE store_meta SET value = '17' WHERE key = 'schema'")
+        connection.execute("UPDATE store_meta SET value = %s WHERE key = 'schema'", (str(SCHEMA_VERSION + 1),))
         PostgresRunStore(url).initialize()  # of the same generation: it can be used
         connection.execute("DELETE FROM store_meta WHERE key = 'schema'")
     with pytest.raises(StoreCorruptError, match="it has tables of another application"):

@@ -12,7 +12,8 @@ from typing import Any
 
 from themis.core.config import RuntimeConfig
 from themis.core.contexts import ScoreContext
-from themis.core.engine.breaker import Breaker, StepBreaker, longest_row
+from themis.core.engine.breaking.breaker import Breaker, StepBreaker, longest_row
+from themis.core.engine.breaking.rows import FailureRows
 from themis.core.engine.calls.interrupts import asks_for_the_end
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.call_watch import CallWatch, of_candidate
@@ -58,14 +59,15 @@ class StageRunner:
         observers: Observers,
         spending: Spending | None = None,
         guard: ClaimGuard = NO_CLAIM,
+        failures: FailureRows | None = None,
     ) -> None:
         """Use the limits and retries of `runtime`; outcomes go to `writer`, and `spending` counts a model's tokens."""
         self._admission = Admission(runtime)
         self.divide_limits = self._admission.divide
-        self.writer = writer
-        self.idle_timeout_s = runtime.idle_timeout_s
-        self._breaker = Breaker(runtime, NAMES[Stage.GENERATE].span)
-        writer.note = StepBreaker(longest_row(runtime)).note
+        self.writer, self.idle_timeout_s = writer, runtime.idle_timeout_s
+        self.failures = FailureRows() if failures is None else failures
+        self._breaker = Breaker(runtime, NAMES[Stage.GENERATE].span, self.failures)
+        writer.note, writer.notes_all = StepBreaker(longest_row(runtime), self.failures).note, self.failures.is_shared
         self._observers = observers if observers.anyone else None
         self.is_observed = self._observers is not None
         self._hears_calls = observers.hear_calls

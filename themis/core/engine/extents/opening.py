@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from themis.core.config import RuntimeConfig
+from themis.core.engine.breaking.rows import FailureRows
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.extents.shard import Shard
 from themis.core.engine.extents.whole_run import WholeRun
@@ -32,8 +33,16 @@ class Extent(Protocol):
     def start(self) -> None:
         """Mark the run as running."""
 
-    def limits_of(self, runtime: RuntimeConfig, divide: Callable[[int], None]) -> AbstractAsyncContextManager[None]:
-        """Context in which `divide` is told into how many equal parts the limits of providers are divided."""
+    @property
+    def failures(self) -> FailureRows:
+        """Its failures in a row."""
+
+    def beside_others(self, runtime: RuntimeConfig, divide: Callable[[int], None]) -> AbstractAsyncContextManager[None]:
+        """Context in which others may carry out the same run.
+
+        `divide` is told into how many equal parts the limits of providers are divided. When another one stops the run,
+        the block is cancelled, and the same error is raised.
+        """
 
     async def finished(self, run: CompiledRun, runtime: RuntimeConfig, through: Stage) -> Verdict:
         """Say that all of its cases have ended; store the figures over the run if it has no others, and judge it."""

@@ -5,16 +5,18 @@ computed by that one, and the run is judged by it. A shard that runs again meanw
 job ended, is the last one after that; one that computed before looks whether that happened, and computes again.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from themis.core.config import RuntimeConfig
 from themis.core.cost.spend import Spend
 from themis.core.engine.aggregating import aggregate
+from themis.core.engine.breaking.rows import FailureRows
 from themis.core.engine.cases.verdict import verdict
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.extents.other_hosts import followed
+from themis.core.engine.extents.other_shards import OtherShards, stopped_together
 from themis.core.outcomes.stages import Stage
 from themis.core.outcomes.verdict import Verdict
 from themis.core.results import RunStatus
@@ -34,6 +36,7 @@ class Shard:
         self._until = until
         self._ended = Verdict(RunStatus.RUNNING)
         self.total = cases[1] - cases[0]
+        self.failures = FailureRows(is_shared=True)
 
     def spends(self) -> Mapping[int, str]:
         """Return the spends of earlier executions, by their numbers; the next number is this one's from now on."""
@@ -52,9 +55,12 @@ class Shard:
         """Mark the run as running, unless another shard has, and this shard as not finished."""
         self._store.begin_shard(self._run_id, self._fence)
 
-    def limits_of(self, runtime: RuntimeConfig, divide: Callable[[int], None]) -> AbstractAsyncContextManager[None]:
-        """Context in which the limits of providers are divided among the hosts that carry out shards of the run."""
-        return followed(self._store, self._run_id, runtime, divide)
+    @asynccontextmanager
+    async def beside_others(self, runtime: RuntimeConfig, divide: Callable[[int], None]) -> AsyncIterator[None]:
+        """Context in which hosts divide the limits of providers, and a shard that stops the run stops this one."""
+        others = OtherShards(self._store, self._run_id, self._fence, self.failures)
+        async with followed(self._store, self._run_id, runtime, divide), stopped_together(others):
+            yield
 
     async def finished(self, run: CompiledRun, runtime: RuntimeConfig, through: Stage) -> Verdict:
         """Mark the shard as finished; the last one stores the figures over the run, and judges it."""

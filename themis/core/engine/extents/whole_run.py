@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 
 from themis.core.config import RuntimeConfig
 from themis.core.engine.aggregating import aggregate
+from themis.core.engine.breaking.rows import FailureRows
 from themis.core.engine.cases.verdict import verdict
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.outcomes.stages import Stage
@@ -25,6 +26,7 @@ class WholeRun:
         self._fence = fence
         self._until = until
         self.total = snapshot.total_cases
+        self.failures = FailureRows()
 
     read_others = None
 
@@ -36,7 +38,7 @@ class WholeRun:
         """Mark the run as running."""
         self._store.start_run(self._run_id, fence=self._fence)
 
-    def limits_of(self, runtime: RuntimeConfig, divide: Callable[[int], None]) -> AbstractAsyncContextManager[None]:  # noqa: ARG002  # all of them are its own
+    def beside_others(self, runtime: RuntimeConfig, divide: Callable[[int], None]) -> AbstractAsyncContextManager[None]:  # noqa: ARG002  # there are no others
         """Context in which the limits of providers are all this execution's."""
         return nullcontext()
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from themis.core.components.asked_model import provider_of
 from themis.core.components.resolution import LoadedComponent
-from themis.core.engine.breaker import Breaker
+from themis.core.engine.breaking.breaker import Breaker
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.model_calls import ModelCalls, judge_retries
 from themis.core.engine.cases.stage_runner import StageRunner
@@ -107,7 +107,8 @@ class _Judge:
         runtime = asking.runtime
         counts = None if asking.spending is None else JudgeSpending(asking.spending, live)
         self._calls = ModelCalls(runtime, gate, provider, counts, judge_retries(runtime, provider), runner.guard)
-        self._breaker = Breaker(runtime, f"judge {loaded.ref.component_id}")
+        asked = f"judge {loaded.ref.component_id}"
+        self._breaker = Breaker(runtime, asked, runner.failures, f"{asked} {number}")
         self._runner = runner
         # Its number is below those of metrics: a judge's calls last longer than the steps of a workflow.
         self._step = Step(Stage.JUDGE, -1 - number, live, live.judge, JudgeResponse, codec.judged, provider)

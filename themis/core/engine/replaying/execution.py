@@ -13,6 +13,7 @@ from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.verdict import verdict
 from themis.core.engine.code_changes import act_on_own_edits
 from themis.core.engine.compiling.compiled import CompiledRun
+from themis.core.engine.extents.whole_run import WholeRun
 from themis.core.engine.planning import PAGE, add_judge_calls, each_case
 from themis.core.engine.replaying.beside import StoreBeside
 from themis.core.engine.replaying.lending import keys_after, replayed_snapshot
@@ -77,7 +78,7 @@ class ReplayExecution(RunExecution):
         span = await self._observers.run_started()
         try:
             with set_for_runs():
-                await self._all_cases(None)
+                await self._all_cases(WholeRun(self._store, self._run.snapshot, None, self._until), None)
                 await aggregate(self._run, self._store, self._runtime, None)
             status = self._take_place(stored)
         except asyncio.CancelledError:

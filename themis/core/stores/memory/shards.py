@@ -18,6 +18,8 @@ from themis.core.stores.shards.ending import EndOfShard, end_of
 from themis.core.stores.shards.port import Finished
 from themis.core.stores.shards.rows import ShardRow
 
+_OF_ALL = "all shards"
+
 
 class ShardedRun(Protocol):
     """A run that may have shards."""
@@ -25,6 +27,7 @@ class ShardedRun(Protocol):
     record: RunRecord
     ends: dict[int, CaseEnd]
     shards: dict[int, ShardRow]
+    failure_rows: dict[str, str]
 
 
 class Shards(BaseRunStore, ABC):
@@ -46,7 +49,7 @@ class Shards(BaseRunStore, ABC):
                 key = job_key(run_id, self.jobs.store_id, (number, total))
                 self._undo.put(shards, number, ShardRow(number, total, first, stop, key))
             if reopens:
-                self._update(run_id, status=RunStatus.PENDING, error=None, started_ms=None, ended_ms=None)
+                self._reopen(run_id)
 
     def shards(self, run_id: str) -> list[ShardRow]:
         """Return the shards of a run, in order; none for a run in one job, or that does not exist."""
@@ -81,6 +84,22 @@ class Shards(BaseRunStore, ABC):
                 self._change(run, fence.key, finished=fence.version, through=int(through), **counts)
             return Finished(tuple(shard.finished for shard in run.shards.values()))
 
+    def failure_rows(self, run_id: str) -> str | None:
+        """Return what the shards of a run tell each other of failures in a row; None for nothing."""
+        return None if self.load_run(run_id) is None else self._run(run_id).failure_rows.get(_OF_ALL)
+
+    def put_failure_rows(self, run_id: str, text: str, fence: Fence) -> None:
+        """Save it, in place of what it was."""
+        with self._undo.transaction():
+            self.jobs.check_fence(fence)
+            self._undo.put(self._run(run_id).failure_rows, _OF_ALL, text)
+
+    def _reopen(self, run_id: str) -> None:
+        rows = self._run(run_id).failure_rows
+        self._undo.note(partial(rows.update, dict(rows)))
+        rows.clear()
+        self._update(run_id, status=RunStatus.PENDING, error=None, started_ms=None, ended_ms=None)
+
     def _follow(self, before: JobRow, after: JobRow) -> None:
         """Write what a change of a shard's job means for its run: it may end, or be open again."""
         has_ended = after.ended_ns is not None
@@ -92,7 +111,7 @@ class Shards(BaseRunStore, ABC):
         self._change(run, after.key, settled=has_ended)
         if not has_ended:
             self._change(run, after.key, finished=0)
-            self._update(after.run_id, status=RunStatus.PENDING, error=None, started_ms=None, ended_ms=None)
+            self._reopen(after.run_id)
         elif run.record.ended_ms is None and all(shard.settled for shard in run.shards.values()):
             jobs = [(shard, self.jobs.load(shard.key)) for shard in run.shards.values()]
             end = end_of([EndOfShard(shard, job.state, job.cause, job.message) for shard, job in jobs if job])

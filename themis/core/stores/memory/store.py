@@ -40,6 +40,7 @@ class _Run:
     side_rows: SideRowsOfRun = field(default_factory=SideRowsOfRun)
     replay: Replay | None = None
     shards: dict[int, ShardRow] = field(default_factory=dict)
+    failure_rows: dict[str, str] = field(default_factory=dict)
 
 
 class InMemoryRunStore(Replays, Shards):

@@ -54,3 +54,13 @@ class ShardStore(Protocol):
         Raises:
             ClaimLostError: `fence` no longer holds; nothing is written.
         """
+
+    def failure_rows(self, run_id: str) -> str | None:
+        """Return what the shards of a run tell each other of failures in a row; None for nothing."""
+
+    def put_failure_rows(self, run_id: str, text: str, fence: Fence) -> None:
+        """Save it, in place of what it was. It is forgotten when a job of the run is queued again after its end.
+
+        Raises:
+            ClaimLostError: `fence` no longer holds; nothing is written.
+        """

@@ -64,6 +64,18 @@ class Shards(BaseRunStore, ABC):
             found = connection.execute(sql.SELECT_FINISHED, (run_no,)).fetchall()
         return Finished(tuple(version for (version,) in found))
 
+    def failure_rows(self, run_id: str) -> str | None:
+        """Return what the shards of a run tell each other of failures in a row; None for nothing."""
+        row = self._open().query_one(sql.SELECT_FAILURE_ROWS, (run_id,))
+        return row[0] if row else None
+
+    def put_failure_rows(self, run_id: str, text: str, fence: Fence) -> None:
+        """Save it, in place of what it was."""
+        with self.transaction() as connection:
+            run_no = self._locked_run_no(run_id)
+            self.jobs.check_fence(fence)
+            connection.execute(sql.PUT_FAILURE_ROWS, (text, run_no))
+
     @property
     @abstractmethod
     def jobs(self) -> SqlJobStore:

@@ -276,11 +276,9 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         """
         CREATE TABLE IF NOT EXISTS run_shards (
             run_no INTEGER NOT NULL,
-            number INTEGER NOT NULL,
-            total INTEGER NOT NULL,
+            number INTEGER NOT NULL, total INTEGER NOT NULL,
             first_case INTEGER NOT NULL, stop_case INTEGER NOT NULL,
-            key TEXT NOT NULL,
-            settled INTEGER NOT NULL DEFAULT 0,
+            key TEXT NOT NULL, settled INTEGER NOT NULL DEFAULT 0,
             finished BIGINT NOT NULL DEFAULT 0,
             ended INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, answered INTEGER NOT NULL DEFAULT 0,
             through INTEGER,
@@ -288,10 +286,12 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         ) WITHOUT ROWID
         """,
     ),
+    # Shards that an older version carries out count their failures alone.
+    17: ("ALTER TABLE runs ADD COLUMN failure_rows TEXT",),
 }
 """For each version, the statements that lead from it to the next."""
 
-SCHEMA_VERSION = 17
+SCHEMA_VERSION = 18
 
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""

@@ -34,7 +34,12 @@ SELECT_ENDS = (
     f"SELECT {_COLUMNS}, j.state, j.cause, j.message "  # noqa: S608  # constants
     "FROM run_shards s JOIN jobs j ON j.key = s.key WHERE s.run_no = ? ORDER BY s.number"
 )
-REOPEN_RUN = "UPDATE runs SET status = 'pending', error = NULL, started_ms = NULL, ended_ms = NULL WHERE run_no = ?"
+SELECT_FAILURE_ROWS = "SELECT failure_rows FROM runs WHERE run_id = ?"
+PUT_FAILURE_ROWS = "UPDATE runs SET failure_rows = ? WHERE run_no = ?"
+REOPEN_RUN = """
+UPDATE runs SET status = 'pending', error = NULL, started_ms = NULL, ended_ms = NULL, failure_rows = NULL
+WHERE run_no = ?
+"""
 END_SHARDED = (
     "UPDATE runs SET status = ?, completed_through = ?, error = ?, ended_ms = ? WHERE run_no = ? AND ended_ms IS NULL"
 )

@@ -5,18 +5,12 @@ refusals of a model, which will repeat whatever the case is, and failures of one
 one must be longer, as cases may fail for their own sake.
 """
 
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from themis.core.configuration.secrets import redact_urls
+from themis.core.engine.breaking.rows import FailureRows, Reason, Row
 from themis.core.engine.retry_policy import is_passing, message_of, retry_after_s, said_by, status_of
-from themis.core.errors import (
-    KeyRefusedError,
-    MissingSecretError,
-    ProviderOutageError,
-    RepeatedFailureError,
-    RunStoppedError,
-)
+from themis.core.errors import MissingSecretError
 from themis.core.outcomes import codec
 from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import NAMES, WORKER_LOST, Stage
@@ -45,38 +39,20 @@ def longest_row(runtime: Limits) -> int:
     return runtime.breaker.failures or max(OF_ONE_KIND, runtime.max_concurrent_tasks)
 
 
-@dataclass(slots=True)
-class _Row:
-    """Failures of one kind in a row."""
-
-    kind: object = None
-    count: int = 0
-
-    def note(self, kind: object) -> int:
-        """Count a failure; returns how many of its kind there are in a row."""
-        self.count = self.count + 1 if kind == self.kind else 1
-        self.kind = kind
-        return self.count
-
-    def end(self) -> None:
-        """Note a success."""
-        self.count = 0
-
-
 class Breaker:
     """Counts the failed calls of one model."""
 
-    def __init__(self, runtime: Limits, asked: str) -> None:
-        """Stop by the settings of `runtime`; messages call the model `asked`."""
-        self._most_refusals = runtime.breaker.failures or REFUSALS
-        self._most = longest_row(runtime)
+    def __init__(self, runtime: Limits, asked: str, rows: FailureRows, name: str | None = None) -> None:
+        """Stop by the settings of `runtime`; messages call the model `asked`, and `rows` knows it by its `name`."""
         self._asked = asked
-        self._refusals = 0
-        self._row = _Row()
+        self._rows = rows
+        name = name or asked
+        self._refusals = rows.row(f"{name} refused", runtime.breaker.failures or REFUSALS)
+        self._row = rows.row(name, longest_row(runtime))
 
     def note_success(self) -> None:
         """Start the counts over."""
-        self._refusals = 0
+        self._refusals.end()
         self._row.end()
 
     def note_failure(self, error: BaseException, provider: str | None = None) -> None:
@@ -92,34 +68,34 @@ class Breaker:
             RepeatedFailureError: there were too many of one kind.
         """
         if said_by(error, "stops_run") is True:
-            raise RunStoppedError(detail=message_of(error), key=said_by(error, "config_key")) from error
-        if breaks(error):
-            self._refusals += 1
-            if self._refusals >= self._most_refusals:
-                raise _refused(self._refusals, error) from error
+            stopped: Reason | None = Reason.of_run(message_of(error), said_by(error, "config_key"))
+        elif breaks(error):
+            stopped = self._refusals.note("refused", _refused(error))
+        elif said_by(error, "of_case") is True:
             return
-        if said_by(error, "of_case") is True:
-            return
-        count = self._row.note((type(error), status_of(error)))
-        if count >= self._most:
-            passes = is_passing(error)
-            if passes and provider is not None:
-                raise _refused(count, error) from error
-            name, message = type(error).__name__, message_of(error)
-            said = message if message.startswith(name) else f"{name}: {message}"
-            raise RepeatedFailureError(what=self._asked, failures=count, detail=said, retryable=passes) from error
+        else:
+            stopped = self._row.note(_kind_of(error), self._reason(error, provider))
+        if stopped is not None:
+            self._rows.stopped = stopped
+            raise stopped.error from error
+
+    def _reason(self, error: BaseException, provider: str | None) -> Reason:
+        passes = is_passing(error)
+        if passes and provider is not None:
+            return _refused(error)
+        name, message = type(error).__name__, message_of(error)
+        said = message if message.startswith(name) else f"{name}: {message}"
+        return Reason.repeated(self._asked, said, retryable=passes)
 
 
-@dataclass(slots=True)
 class StepBreaker:
-    """Counts the failures of all other steps of a run, by what it left of them.
+    """Counts the failures of all other steps of a run, by what it left of them."""
 
-    Attributes:
-        most: failures of one kind in a row after which the run stops.
-    """
-
-    most: int
-    _rows: dict[tuple[Stage, int], _Row] = field(default_factory=dict)
+    def __init__(self, most: int, rows: FailureRows) -> None:
+        """Stop after `most` failures of one kind in a row."""
+        self._most = most
+        self._rows = rows
+        self._counted: dict[tuple[Stage, int], Row] = {}
 
     def note(self, outcome: Outcome) -> bool:
         """Count what failed, and return whether successes must be noted too: there is a row that one would end.
@@ -129,22 +105,32 @@ class StepBreaker:
         Raises:
             RepeatedFailureError: there were too many failures of one kind.
         """
-        if outcome.ok:
-            self._rows.pop((outcome.stage, outcome.item), None)
-        elif outcome.stage is not Stage.GENERATE:
-            self._note_failure(outcome)
-        return bool(self._rows)
+        if outcome.stage is not Stage.GENERATE:
+            if not outcome.ok:
+                self._note_failure(outcome)
+            elif self._rows.is_shared:  # others may have a row that it ends
+                self._row(outcome).end()
+            elif (row := self._counted.pop((outcome.stage, outcome.item), None)) is not None:
+                row.end()
+        return self._rows.is_shared or bool(self._counted)
 
     def _note_failure(self, outcome: Outcome) -> None:
         failure = codec.to_failure(outcome)
         if failure.error_type == _OWN_REASON or failure.category == WORKER_LOST:
             return
-        count = self._rows.setdefault((outcome.stage, outcome.item), _Row()).note(failure.error_type)
-        if count >= self.most:
-            what = NAMES[outcome.stage].span
-            raise RepeatedFailureError(
-                what=what, failures=count, detail=str(redact_urls(failure.summary)), retryable=failure.retryable
-            )
+        said = str(redact_urls(failure.summary))
+        reason = Reason.repeated(NAMES[outcome.stage].span, said, retryable=failure.retryable)
+        stopped = self._row(outcome).note(failure.error_type, reason)
+        if stopped is not None:
+            self._rows.stopped = stopped
+            raise stopped.error
+
+    def _row(self, outcome: Outcome) -> Row:
+        key = outcome.stage, outcome.item
+        row = self._counted.get(key)
+        if row is None:
+            row = self._counted[key] = self._rows.row(f"{NAMES[outcome.stage].span} {outcome.item}", self._most)
+        return row
 
 
 def breaks(error: BaseException) -> bool:
@@ -162,8 +148,10 @@ def is_no_access(failure: BaseException | StageFailure) -> bool:
     return isinstance(failure, MissingSecretError) or status_of(failure) in _NO_ACCESS
 
 
-def _refused(count: int, error: BaseException) -> ProviderOutageError:
-    detail, wait_s = message_of(error), retry_after_s(error) or None
-    if is_no_access(error):
-        return KeyRefusedError(failures=count, detail=detail, retry_after_s=wait_s)
-    return ProviderOutageError(failures=count, detail=detail, retry_after_s=wait_s)
+def _kind_of(error: BaseException) -> str:
+    kind = type(error)
+    return f"{kind.__module__}.{kind.__qualname__} {status_of(error)}"
+
+
+def _refused(error: BaseException) -> Reason:
+    return Reason.refused(message_of(error), retry_after_s(error) or None, is_key=is_no_access(error))

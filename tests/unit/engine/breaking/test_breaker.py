@@ -115,7 +115,7 @@ def job_after_one_try(tmp_path: Path, patch: pytest.MonkeyPatch, raised: str, *,
     """The job of a run each of whose calls raises, once a worker has tried it, and how often the model was asked."""
     (tmp_path / "refusing.py").write_text(
         "from pathlib import Path\n"
-        "from tests.unit.engine.test_breaker import RefusedError\n"
+        "from tests.unit.engine.breaking.test_breaker import RefusedError\n"
         "from themis.core.errors import MissingSecretError\n"
         "async def ask(prompt):\n"
         "    with (Path(__file__).parent / 'asked').open('a') as file:\n"
