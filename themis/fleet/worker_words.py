@@ -16,7 +16,7 @@ def worker_words(spec: FleetSpec, *, lasting: bool) -> list[str]:
         spec: the fleet.
         lasting: whether the worker stays without work.
     """
-    words = ["worker", "start", "--queue-root", str(spec.place), "--grace", str(GRACE_S)]
+    words = ["worker", "start", "--queue-root", str(spec.place), "--grace", str(GRACE_S), "--preemptible"]
     if not gives_devices(spec):
         words += ["--slots", str(spec.jobs_at_once)]
     if spec.tags:
