@@ -390,8 +390,11 @@ def test_a_worker_that_refuses_other_versions_leaves_their_jobs_and_says_why(the
     path.write_text(path.read_text().replace('"version":"', '"version":"0.'))
     idle = themis("worker", "run", "--version-mismatch", "refuse", "--quiet")
     assert idle.document == {"status": "idle"}
-    assert "could be taken: 1 was submitted by themis-eval 0." in idle.err
+    assert "could be taken: 1 was submitted with themis-eval 0." in idle.err
     assert themis("worker", "run", "--quiet").document["status"] == "completed"
+    shown = themis("queue", "show", path.stem.rpartition("-")[2])
+    assert "versions   was submitted with themis-eval 0." in shown.out
+    assert "it is run anyway (attempt 1 on" in shown.out
 
 
 def test_a_worker_leaves_a_job_of_a_newer_format_and_says_why(themis: Themis) -> None:

@@ -31,7 +31,7 @@ def demand_of(spec: FleetSpec) -> Demand:
         OSError: the queue's folder cannot be read.
         StoreError: the store with its rows cannot be read.
     """
-    return demand_at(spec.place, spec.tags, spec.workers_begin, spec.maximum * spec.jobs_at_once)
+    return demand_at(spec.place, spec.policy, spec.workers_begin, spec.maximum * spec.jobs_at_once)
 
 
 def wanted(spec: FleetSpec, demand: Demand) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from themis.core.errors import FleetError
+from themis.core.queue.model.claim_policy import ClaimPolicy, VersionMismatch
 from themis.core.queue.model.queue_place import Place
 from themis.core.values import tags
 
@@ -30,6 +31,7 @@ class FleetSpec:
         gpus: GPUs of a worker.
         cpus: processor cores of a worker; None for one per slot.
         memory_mb: memory of a worker in MiB; None for what the engine gives by default.
+        version_mismatch: how the workers handle a job that was submitted with other versions.
         max_idle_s: seconds without work after which a worker above the minimum ends.
         engine_options: what else the engine is told, by its own names.
         command: how Themis is called on a node.
@@ -48,6 +50,7 @@ class FleetSpec:
     gpus: int = 0
     cpus: int | None = None
     memory_mb: int | None = None
+    version_mismatch: VersionMismatch = "run"
     max_idle_s: float = MAX_IDLE_S
     engine_options: Mapping[str, str] = field(default_factory=dict)
     command: Sequence[str] = ("themis",)
@@ -64,6 +67,11 @@ class FleetSpec:
     def jobs_at_once(self) -> int:
         """Number of jobs that one worker runs at once."""
         return self.slots or max(1, self.gpus)
+
+    @property
+    def policy(self) -> ClaimPolicy:
+        """The jobs that its workers take; by versions only as seen from where it is asked."""
+        return ClaimPolicy(self.tags, self.version_mismatch)
 
     @property
     def cores(self) -> int:

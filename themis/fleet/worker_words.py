@@ -16,9 +16,11 @@ def worker_words(spec: FleetSpec, *, lasting: bool) -> list[str]:
         spec: the fleet.
         lasting: whether the worker stays without work.
     """
-    words = ["worker", "start", "--queue-root", str(spec.place), "--grace", str(GRACE_S)]
+    words = ["worker", "start", "--queue-root", str(spec.place), "--grace", str(GRACE_S), "--preemptible"]
     if not gives_devices(spec):
         words += ["--slots", str(spec.jobs_at_once)]
+    if spec.version_mismatch != "run":
+        words += ["--version-mismatch", spec.version_mismatch]
     if spec.tags:
         words += ["--tags", ",".join(spec.tags)]
     if not lasting:

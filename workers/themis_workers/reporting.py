@@ -57,7 +57,7 @@ class Reporting:
             MissingExtraError: metrics are requested, and the Prometheus client is not installed.
         """
         self._owner = owner
-        self._tags = settings.tags
+        self._tags, self._preemptible = settings.tags, settings.preemptible
         self._notifier = notifier
         self._started_ns = time.time_ns()
         self._claimed = self._cases = 0
@@ -90,8 +90,8 @@ class Reporting:
         return self._registration.stop_requested
 
     def settings_changed(self, settings: WorkerSettings) -> None:
-        """Report the new tags from now on; the places that it reports to stay the same."""
-        self._tags = settings.tags
+        """Report what is new of the worker itself from now on; the places that it reports to stay the same."""
+        self._tags, self._preemptible = settings.tags, settings.preemptible
         self._due_s = 0.0
 
     def note_claim(self) -> None:
@@ -178,6 +178,7 @@ class Reporting:
             claimed=self._claimed,
             ended=dict(self._ended),
             cases=self._cases + running,
+            preemptible=self._preemptible,
         )
 
 

@@ -41,6 +41,7 @@ class WorkerSettings(FrozenModel):
         devices: slot i gets number i of them as its `CUDA_VISIBLE_DEVICES`.
         allow_modules: prefixes of the modules that a job may import; None allows all.
         version_mismatch: treatment of a job that another version of the library, or of its components, submitted.
+        preemptible: its host may be taken away without notice: the loss of a job with it is charged to nobody at first.
         isolation: the way in which jobs are kept from outliving the worker: `namespace` (a PID namespace), `supervisor`
             (a process that finds and kills all descendants; formerly `keeper`), `group` (process groups alone), or
             `auto`, the first of them that is possible.
@@ -64,6 +65,7 @@ class WorkerSettings(FrozenModel):
     devices: tuple[str, ...] = ()
     allow_modules: tuple[str, ...] | None = None
     version_mismatch: VersionMismatch = "run"
+    preemptible: bool = False
     isolation: Annotated[Literal["auto", "namespace", "supervisor", "group"], BeforeValidator(_current_isolation)] = (
         "auto"
     )

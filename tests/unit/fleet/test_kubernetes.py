@@ -67,6 +67,13 @@ def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # --- what is applied
 
 
+def test_a_fleet_that_keda_sizes_does_not_leave_jobs_which_keda_counts() -> None:
+    with pytest.raises(FleetError, match="KEDA cannot compare versions"):
+        KubernetesEngine().text(spec(version_mismatch="refuse"))
+    steady = KubernetesEngine().text(spec(version_mismatch="refuse", minimum=16))
+    assert "--version-mismatch" in steady
+
+
 def test_the_example_is_what_the_command_in_it_prints() -> None:
     text = EXAMPLE.read_text("utf-8")
     example = spec(name="gpu", minimum=1, tags=("gpu",), gpus=1)

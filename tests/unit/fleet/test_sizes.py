@@ -51,8 +51,9 @@ def test_a_tag_is_one() -> None:
 
 def test_a_worker_is_an_ordinary_one_that_ends_without_work_unless_it_is_below_the_minimum() -> None:
     words = " ".join(worker_words(spec(tags=("gpu",), slots=2, max_idle_s=60), lasting=False))
-    assert words == "worker start --queue-root /srv/queue --grace 90 --slots 2 --tags gpu --max-idle 60"
+    assert words == "worker start --queue-root /srv/queue --grace 90 --preemptible --slots 2 --tags gpu --max-idle 60"
     assert "--max-idle" not in worker_words(spec(), lasting=True)
+    assert "--version-mismatch refuse" in " ".join(worker_words(spec(version_mismatch="refuse"), lasting=True))
 
 
 def test_several_gpus_are_a_slot_each_or_all_of_them_for_one_job() -> None:

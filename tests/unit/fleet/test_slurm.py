@@ -60,7 +60,8 @@ def test_the_script_says_what_the_worker_needs_and_options_of_a_person_decide() 
     assert set(header) >= {"partition=gpu", "time=04:00:00", "output=/logs/%A", "job-name=themis-big"}
     assert "nodelist" not in text
     assert f"themis=({shlex.quote('/opt/the mis/bin/themis')})" in text
-    assert "--queue-root '/srv/a queue' --grace 90 --slots 1 --tags gpu --max-idle 300 --name big." in text
+    assert "--queue-root '/srv/a queue' --grace 90 --preemptible --slots 1 --tags gpu --max-idle 300 " in text
+    assert " --name big." in text
 
 
 def test_a_fleet_submits_what_is_missing_for_the_jobs_that_wait(tmp_path: Path, programs: Path) -> None:

@@ -11,6 +11,7 @@ from tests.processes.queue_world import World, world
 from tests.processes.row_world import RowWorld, clocked_url
 from themis.core.monitor.places.demand import Demand, demand_at
 from themis.core.monitor.places.in_store import queue_in_store
+from themis.core.queue.model.claim_policy import ClaimPolicy
 from themis.core.queue.rows.this_host import FOLDER_VARIABLE
 
 Here = World | RowWorld
@@ -36,11 +37,11 @@ def submit(here: Here, run_id: str, *tags: str, **facts: object) -> str:
 
 
 def demand(here: Here, *tags: str, limit: int = MANY) -> Demand:
-    return demand_at(here.queue.place, tags, "fleet.", limit)
+    return demand_at(here.queue.place, ClaimPolicy(tags), "fleet.", limit)
 
 
 def test_a_queue_that_is_not_there_yet_wants_nobody(tmp_path: Path) -> None:
-    assert demand_at(tmp_path / "queue", (), "fleet.", MANY) == Demand(0, 0)
+    assert demand_at(tmp_path / "queue", ClaimPolicy(), "fleet.", MANY) == Demand(0, 0)
 
 
 def test_jobs_are_wanted_by_those_workers_alone_that_have_their_tags(here: Here) -> None:
@@ -58,6 +59,12 @@ def test_a_job_is_wanted_when_its_time_has_come_and_the_queue_is_not_paused(here
     assert demand(here) == Demand(1, 0)
     here.queue.admin.pause()
     assert demand(here) == Demand(0, 0)
+
+
+def test_jobs_of_other_versions_are_not_wanted_by_workers_that_would_leave_them(here: Here) -> None:
+    submit(here, "old")  # by the version `test`
+    assert demand(here).ready == 1
+    assert demand_at(here.queue.place, ClaimPolicy((), "refuse"), "fleet.", MANY).ready == 0
 
 
 def test_a_job_that_no_living_worker_says_it_has_is_wanted_whatever_its_tags(here: Here) -> None:

@@ -26,6 +26,14 @@ _OF_SPEC: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--memory memory_mb", {"type": click.IntRange(1), "metavar": "MIB", "help": "Memory of each worker."}),
     ("--slots slots", {"type": _ONE, "metavar": "N", "help": "Jobs at a time.  [default: one per GPU, else 1]"}),
     (
+        "--version-mismatch version_mismatch",
+        {
+            "type": click.Choice(["run", "refuse"]),
+            "default": "run",
+            "help": "Whether to run jobs that were submitted with other versions.  [default: run]",
+        },
+    ),
+    (
         "--max-idle max_idle_s",
         {
             "type": click.FloatRange(1),

@@ -110,6 +110,7 @@ def _facts(job: "JobNow") -> list[tuple[str, str]]:
             "attempts",
             f"{row.attempt}; {row.failures} of {row.max_attempts} failed, {row.lost} of {row.max_worker_lost} lost",
         ),
+        ("versions", _versions(details)),
         ("suspects", CaseLosses.read(row.case_losses).words),
         ("limits", _limits(row)),
         ("worker", f"{owner.worker}, pid {owner.pid} on {owner.host}" if owner else None),
@@ -118,6 +119,15 @@ def _facts(job: "JobNow") -> list[tuple[str, str]]:
         ("log", _log(details)),
     ]
     return [(name, value) for name, value in found if value]
+
+
+def _versions(details: "JobDetails") -> str | None:
+    """In what the versions of the last attempt that differed from those of the submission did so."""
+    told = [line for line in details.journal if line.get("move") == "remark"]
+    if not told:
+        return None
+    why, number = str(told[-1].get("why")), told[-1].get("attempt")
+    return f"{why.removeprefix(f'job {details.row.key} ')} (attempt {number} on {told[-1].get('host')})"
 
 
 def _file(details: "JobDetails") -> str | None:

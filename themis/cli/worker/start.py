@@ -52,6 +52,10 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {"type": click.Choice(["run", "refuse"]), "help": "Whether to run jobs that another version submitted."},
     ),
     (
+        "preemptible",
+        {"is_flag": True, "default": None, "help": "The host may be taken away: that is charged to no job at first."},
+    ),
+    (
         "isolation",
         {
             "type": _IsolationChoice(CHOICES),

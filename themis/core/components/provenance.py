@@ -14,6 +14,7 @@ from themis.core.python.distributions import distributions_of, installed_version
 DISTRIBUTION = "themis-eval"
 _DEPENDENCIES = ("pydantic", "click", "PyYAML", "filelock", "rich", "sacrebleu")
 _GIT_TIMEOUT_S = 5.0
+_MOST_LIBRARIES = 64
 _told: ContextVar[dict[str, str | None] | None] = ContextVar("told by git", default=None)
 
 
@@ -23,14 +24,25 @@ def themis_version() -> str:
     return installed_version(DISTRIBUTION) or "0+unknown"
 
 
-def distribution_versions(uses: Iterable[str]) -> dict[str, str]:
-    """Return the versions of the distributions, beside the library, that components come from.
+def distribution_versions(uses: Iterable[str], libraries: Iterable[str] = ()) -> dict[str, str]:
+    """Return the versions of the distributions, beside the library, that components come from or depend on.
 
     Args:
         uses: each id or `package.module:name` of a component or dataset; one without a distribution adds nothing.
+        libraries: distributions that components depend on. Of very many the first are kept, as everybody who looks at
+            a job reads them.
     """
-    names = {name for use in uses if use not in SHIPPED for name in _distributions_of(use)}
-    return {name: found for name in sorted(names) if (found := installed_version(name)) is not None}
+    own = {name for use in uses if use not in SHIPPED for name in _distributions_of(use)}
+    others = sorted(set(libraries) - own - {DISTRIBUTION})[:_MOST_LIBRARIES]
+    return {name: found for name in sorted([*own, *others]) if (found := installed_version(name)) is not None}
+
+
+def distribution_of(package: str) -> str | None:
+    """Return the installed distribution of a package, as it is imported; None when there is none, or several."""
+    if installed_version(package) is not None:
+        return package
+    found = set(_distributions_of_packages().get(package, ()))
+    return found.pop() if len(found) == 1 else None
 
 
 def _distributions_of(use: str) -> list[str]:

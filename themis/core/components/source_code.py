@@ -44,6 +44,7 @@ MAX_FILES = 1_000
 CUT = "(the rest)"
 """Name of the part that stands for files beyond the limit; it never changes."""
 
+_INSTALLED = " (installed)"
 _SHOWN_DIGITS = 16
 _KEPT_FILES = 8_192
 _MAX_PARSED_BYTES = 4 * 1024 * 1024
@@ -153,7 +154,12 @@ class _Search:
         if version is None and (found := _contents(place, "", _signature(place))) is not None:
             version = found[0][:_SHOWN_DIGITS]
         if version is not None:
-            self.versions[f"{top} (installed)"] = version
+            self.versions[f"{top}{_INSTALLED}"] = version
+
+
+def installed_in(parts: Iterable[str]) -> list[str]:
+    """Return the installed packages among the parts of a source: as they are imported, or names of distributions."""
+    return [part.removesuffix(_INSTALLED) for part in parts if part.endswith(_INSTALLED)]
 
 
 def sources_of(
@@ -171,7 +177,7 @@ def sources_of(
         return _sources_shipped(tuple(names))
     search = _Search()
     if distribution is not None:
-        search.versions[f"{distribution[0]} (installed)"] = distribution[1]
+        search.versions[f"{distribution[0]}{_INSTALLED}"] = distribution[1]
     for kind in classes:
         search.begin(str(kind.__module__))
         if kind.__module__ == "__main__" and not search.queue:

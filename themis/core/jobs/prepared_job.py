@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from themis.core.components.provenance import distribution_versions, themis_version
+from themis.core.components.libraries import libraries_of
+from themis.core.components.provenance import distribution_versions, python_version, themis_version
 from themis.core.components.references import ComponentTarget
 from themis.core.config import RuntimeConfig
 from themis.core.configuration.default_paths import DEFAULT_BATCH_ROOT
@@ -143,7 +144,11 @@ def prepared(
         not_before_ns=how.not_before_ns,
         after=named_predecessors(how.after, location) if after is None else after,
         tags=needed,
-        distributions=distribution_versions([*components.uses(), *loaders_of(snapshot)]),
+        distributions=distribution_versions(
+            [*components.uses(), *loaders_of(snapshot)],
+            [library for component in components.each() for library in libraries_of(component)],
+        ),
+        python=python_version(),
     )
     return PreparedJob(experiment, store, snapshot, job, targets, path_text, how.mode)
 

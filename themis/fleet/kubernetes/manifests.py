@@ -41,9 +41,16 @@ def objects(spec: FleetSpec, image: str, secret: str) -> list[dict[str, Any]]:
         secret: name of the Secret with the address of the database and the credentials of experiments.
 
     Raises:
-        FleetError: its queue is not in a store whose address is a reference.
+        FleetError: its queue is not in a store whose address is a reference, or it is to grow with jobs that its
+            workers may leave.
     """
     key, _ = _reference(spec)
+    if spec.version_mismatch == "refuse" and spec.maximum > spec.minimum:
+        detail = (
+            "KEDA cannot compare versions, and would start pods for jobs that they leave: with --version-mismatch "
+            "refuse, use the same number for --min and --max, or a tag for the jobs of an image"
+        )
+        raise FleetError(fleet=spec.name, detail=detail)
     found = []
     if spec.minimum:
         found.append(_deployment(spec, image, secret))

@@ -19,6 +19,7 @@ from themis.core.queue.model.manifest_file import Limits, Manifest
 from themis.core.queue.model.states import JobState
 from themis.core.queue.model.store_address import StoreAddress
 from themis.core.queue.picking.listing_cache import WINDOW_NAMES
+from themis.core.queue.rows import needs
 from themis.core.stores.job_rows import job_key
 
 MANIFEST = Manifest("key", "run", StoreAddress("sqlite", "/s", "id"), Limits(), 5, 7, themis_version(), {})
@@ -83,14 +84,27 @@ def test_versions_differ_by_name_and_only_refuse_leaves_the_job() -> None:
     made = replace(MANIFEST, version="1.0", distributions={"pytest": "0.1", "not-installed-at-all": "7"})
     difference = version_difference(made)
     assert difference is not None
-    assert f"{DISTRIBUTION} 1.0 ({themis_version()} here)" in difference
-    assert f"pytest 0.1 ({pytest.__version__} here)" in difference
-    assert "not-installed-at-all 7 (none here)" in difference
+    assert f"{DISTRIBUTION} 1.0 (here {themis_version()})" in difference
+    assert f"pytest 0.1 (here {pytest.__version__})" in difference
+    assert "not-installed-at-all 7 (not installed here)" in difference
     assert why_not(made, NONE) is None
     assert why_not(made, ClaimPolicy(version_mismatch="refuse")) == difference
     same = replace(MANIFEST, distributions={"pytest": pytest.__version__})
     assert version_difference(same) is None
     assert why_not(same, ClaimPolicy(version_mismatch="refuse")) is None
+
+
+def test_of_python_the_first_two_numbers_count() -> None:
+    made = replace(MANIFEST, version=themis_version(), python="3.11.7")
+    assert version_difference(made, python_here="3.11.2") is None
+    assert version_difference(made, python_here="3.12.1") == "was submitted with Python 3.11.7 (here 3.12.1)"
+    assert version_difference(replace(made, python=None), python_here="3.12.1") is None
+    assert needs.of(made) == needs.of(replace(made, python="3.11.9")) != needs.of(replace(made, python="3.12.0"))
+
+
+def test_of_very_many_versions_that_differ_the_first_are_told() -> None:
+    made = replace(MANIFEST, version=themis_version(), distributions={f"p{number}": "1" for number in range(20)})
+    assert (version_difference(made) or "").endswith("p7 1 (not installed here) and 12 more")
 
 
 def test_a_library_that_is_not_installed_has_the_version_of_one_that_is_not_installed() -> None:
@@ -114,7 +128,7 @@ def test_a_job_of_other_versions_is_left_by_a_worker_that_refuses_and_run_by_one
     _submit(here, "old")
     assert _claimed(here, ClaimPolicy(version_mismatch="refuse")) is None
     (reason,) = here.result.left.values()
-    assert reason == f"was submitted by {DISTRIBUTION} test ({themis_version()} here)"
+    assert reason == f"was submitted with {DISTRIBUTION} test (here {themis_version()})"
     assert _claimed(here, NONE) == "old"
 
 
@@ -207,19 +221,24 @@ def test_a_manifest_without_tags_is_written_and_read_as_it_was_before_there_were
 
 def test_tags_and_distributions_are_written_and_read_again() -> None:
     key = job_key("run", "id")
-    manifest = replace(MANIFEST, key=key, tags=("a", "b"), distributions={"acme": "1.0+local"})
+    manifest = replace(MANIFEST, key=key, tags=("a", "b"), distributions={"acme": "1.0+local"}, python="3.12.1")
     text = manifest_file.encode(manifest)
     assert json.loads(text)["format"] == manifest_file.FORMAT
     assert manifest_file.decode(text, "name", key=key) == manifest
 
 
 BAD_TAGS: list[Any] = ["gpu", [5], ["GPU"], None, [f"t{number}" for number in range(40)]]
+BAD_PYTHONS: list[Any] = ["", "3 12", 3.12, None, ["3.12"]]
 BAD_DISTRIBUTIONS: list[Any] = [[], {"a": 1}, {"a b": "1"}, {"a": "1\n2"}, {"": "1"}, None]
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [*(("tags", value) for value in BAD_TAGS), *(("distributions", value) for value in BAD_DISTRIBUTIONS)],
+    [
+        *(("tags", value) for value in BAD_TAGS),
+        *(("distributions", value) for value in BAD_DISTRIBUTIONS),
+        *(("python", value) for value in BAD_PYTHONS),
+    ],
 )
 def test_a_malformed_new_field_is_no_manifest(here: World, field: str, value: Any) -> None:
     path = _rewrite(here, "bad", **{field: value})

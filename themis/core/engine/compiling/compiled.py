@@ -100,14 +100,15 @@ class Components:
         Raises:
             FingerprintChangedError: the identity of one has changed.
         """
-        for component in self._all():
+        for component in self.each():
             refuse_changed(component.reference_now(where="experiment"), component.ref, where="experiment")
 
     def uses(self) -> list[str]:
         """The names of the components, and of those inside them; live objects have none."""
-        return [use for component in self._all() for use in component.uses()]
+        return [use for component in self.each() for use in component.uses()]
 
-    def _all(self) -> list[LoadedComponent]:
+    def each(self) -> list[LoadedComponent]:
+        """The components of all stages and views, without those inside them."""
         evaluating = (component for view in self.all_views() for component in (*view.parsers, *view.metrics))
         stages = (self.generator, self.selector, self.reducer, *evaluating, *self.judges)
         return [component for component in stages if component is not None]

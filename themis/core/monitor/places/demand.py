@@ -35,12 +35,12 @@ class Demand:
         return self.ready + self.running
 
 
-def demand_at(place: Place, tags: Iterable[str], workers: str, limit: int) -> Demand:
-    """Return the demand for workers with `tags` whose names begin with `workers`.
+def demand_at(place: Place, policy: ClaimPolicy, workers: str, limit: int) -> Demand:
+    """Return the demand for workers with a policy whose names begin with `workers`.
 
     Args:
         place: place of the queue, which need not exist yet.
-        tags: tags of the workers.
+        policy: which jobs the workers take.
         workers: beginning of their names.
         limit: number above which ready jobs are not counted, as more workers are not wanted.
 
@@ -48,7 +48,6 @@ def demand_at(place: Place, tags: Iterable[str], workers: str, limit: int) -> De
         OSError: the queue's folder cannot be read.
         StoreError: the store with its rows cannot be read.
     """
-    policy = ClaimPolicy(tuple(tags))
     found = jobs_at(place)
     if isinstance(found, QueueInStore):
         ready = found.ready_for(partial(_takes_text, policy), limit)

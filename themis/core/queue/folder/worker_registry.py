@@ -80,6 +80,11 @@ def reports_of(queue_root: Path) -> Iterator["WorkerReport"]:
             yield report
 
 
+def report_of(queue_root: Path, name: str) -> "WorkerReport | None":
+    """Return the report of a worker, whether it lives or not; None when there is none that can be read."""
+    return _read(report_file(queue_root, name)) if _NAME.fullmatch(name) else None
+
+
 def report_file(queue_root: Path, name: str) -> Path:
     """Return the path of a worker's report."""
     return queue_root / layout.WORKERS / f"{name}.json"

@@ -55,6 +55,7 @@ class WorkerReport:
         claimed: number of jobs that it has taken.
         ended: number of ended attempts, by cause.
         cases: number of ended cases in its runs.
+        preemptible: whether its host may be taken away while it runs jobs.
     """
 
     worker: str
@@ -72,6 +73,7 @@ class WorkerReport:
     claimed: Whole = 0
     ended: dict[str, Whole] | None = None
     cases: Whole = 0
+    preemptible: bool = False
 
     @property
     def busy(self) -> int:

@@ -69,7 +69,8 @@ class Manifest:
         version: version of the library that wrote it.
         payload: input of the executor, as JSON.
         tags: tags that a worker must have to take it.
-        distributions: distributions that its components come from, except the library, with their versions.
+        distributions: distributions that its components come from or depend on, with their versions.
+        python: version of the Python that submitted it; None in those of earlier versions.
         cases: the number of its first case, and of the one behind its last; None for all cases of its run.
         format: format number of the file.
     """
@@ -84,6 +85,7 @@ class Manifest:
     payload: dict[str, Any]
     tags: tuple[str, ...] = ()
     distributions: dict[str, str] = field(default_factory=dict)
+    python: str | None = None
     cases: tuple[int, int] | None = None
     format: int = FORMAT
 
@@ -114,6 +116,8 @@ def encode(manifest: Manifest) -> bytes:
         document["tags"] = list(manifest.tags)
     if manifest.distributions:
         document["distributions"] = manifest.distributions
+    if manifest.python is not None:
+        document["python"] = manifest.python
     if manifest.cases is not None:
         document["cases"] = list(manifest.cases)
     try:
@@ -205,6 +209,7 @@ def _checked(document: dict[str, Any]) -> Manifest:
         payload=_field(document, "payload", dict),
         tags=checked_tags(_field(document, "tags", list)) if "tags" in document else (),
         distributions=_distributions(document),
+        python=_python(document),
         cases=_cases(document),
         format=_count(document, "format"),
     )
@@ -240,6 +245,16 @@ def _distributions(document: dict[str, Any]) -> dict[str, str]:
     found = _field(document, "distributions", dict)
     if not all(isinstance(word, str) and _WORD.fullmatch(word) for word in (*found, *found.values())):
         msg = "distributions do not map names to versions"
+        raise ValueError(msg)
+    return found
+
+
+def _python(document: dict[str, Any]) -> str | None:
+    if "python" not in document:
+        return None
+    found = _field(document, "python", str)
+    if not _WORD.fullmatch(found):
+        msg = "python is not a version"
         raise ValueError(msg)
     return found
 

@@ -65,6 +65,7 @@ class Cause(StrEnum):
     INVALID_MANIFEST = "invalid manifest"
     OTHER_STORE = "other store"
     WORKER_LOST = "worker lost"
+    HOST_LOST = "host lost"
     OUTAGE = "outage"
     GIVEN_BACK = "given back"
     LEASE_LOST = "lease lost"
@@ -118,6 +119,7 @@ POLICIES: dict[Cause, Policy] = {
     **dict.fromkeys((Cause.AUTHENTICATION, Cause.REPEATED, Cause.FAILED_CASES), _HOPELESS),
     Cause.WORKER_LOST: Policy(charge=Charge.WORKER_LOST),
     Cause.OUTAGE: Policy(behind=True),
+    Cause.HOST_LOST: _NOBODYS_FAULT,
     Cause.GIVEN_BACK: _NOBODYS_FAULT,
     Cause.LEASE_LOST: _NOBODYS_FAULT,
     **dict.fromkeys((Cause.RUN_IN_USE, Cause.BATCH), Policy(backoff=True)),
@@ -210,18 +212,29 @@ def settled(row: JobRow, outcome: AttemptOutcome, now_ns: int, jitter: float) ->
     return Change(after, ended=ended_attempt(row, outcome.cause, message, now_ns, outcome.exit_code, outcome.in_flight))
 
 
-def recovered(row: JobRow, now_ns: int, *, excused: bool = False, in_flight: InFlight | None = None) -> Change:
+def recovered(
+    row: JobRow, now_ns: int, *, excused: bool = False, in_flight: InFlight | None = None, host_lost: bool = False
+) -> Change:
     """Recover a job whose file was found and that no living worker has: its owner, if it had one, is dead.
 
     `excused` means that its attempt had ended, and this could not be written; else it was on the cases `in_flight`.
+    `host_lost` means that its worker was lost with a host that may be taken away.
     """
     if row.state == JobState.RUNNING:
-        end = f"the end of attempt {row.attempt} could not be written", f"{fate(row)} in attempt {row.attempt}"
-        lost = AttemptOutcome(Cause.WORKER_LOST, end[1], in_flight=in_flight)
-        return settled(row, AttemptOutcome(Cause.OUTAGE, end[0]) if excused else lost, now_ns, 0.0)
+        return settled(row, _end_of_lost(row, excused=excused, in_flight=in_flight, host_lost=host_lost), now_ns, 0.0)
     if row.state == JobState.QUEUED and row.cancel_requested:
         return cancelled(row, now_ns)
     return Change(_next(row, now_ns))
+
+
+def _end_of_lost(row: JobRow, *, excused: bool, in_flight: InFlight | None, host_lost: bool) -> AttemptOutcome:
+    """Return the outcome of the attempt of a worker that is dead."""
+    if excused:
+        return AttemptOutcome(Cause.OUTAGE, f"the end of attempt {row.attempt} could not be written")
+    end = f"{fate(row)} in attempt {row.attempt}"
+    if host_lost:
+        return AttemptOutcome(Cause.HOST_LOST, f"{end}; its host may be taken away, so that nobody is charged")
+    return AttemptOutcome(Cause.WORKER_LOST, end, in_flight=in_flight)
 
 
 def cancelled(row: JobRow, now_ns: int) -> Change:

@@ -5,9 +5,11 @@ claims never read the jobs that are for others, however many there are.
 """
 
 import hashlib
+from typing import Any
 
 from themis.core.errors import ManifestError
 from themis.core.queue.model import manifest_file
+from themis.core.queue.model.claim_policy import minor_version
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.text.canonical import canonical_json
 
@@ -17,12 +19,14 @@ _DIGITS = 16
 
 def of(manifest: Manifest) -> str:
     """Return the class of a job: whatever a claim policy may look at."""
-    facts = {
+    facts: dict[str, Any] = {
         "format": manifest.format,
         "tags": sorted(manifest.tags),
         "version": manifest.version,
         "distributions": manifest.distributions,
     }
+    if manifest.python is not None:  # the class of those that say nothing stays what it was
+        facts["python"] = minor_version(manifest.python)
     return hashlib.sha256(canonical_json(facts).encode()).hexdigest()[:_DIGITS]
 
 

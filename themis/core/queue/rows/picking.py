@@ -3,6 +3,7 @@
 import random
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from themis.core.errors import ManifestError, NewerManifestError, StoreError
 from themis.core.queue.folder import processes
@@ -17,9 +18,14 @@ from themis.core.queue.rows.claims import RowClaim
 from themis.core.queue.rows.dependents import DependentRows
 from themis.core.queue.rows.moves import Move
 from themis.core.queue.rows.queue_store import QueueStore, event
+from themis.core.queue.rows.reports import report_of
 from themis.core.queue.transitions.claims import ClaimResult
+from themis.core.queue.transitions.lost_hosts import is_uncharged_loss
 from themis.core.stores.job_rows import Change, JobRow, Owner
 from themis.core.stores.queues.port import ClaimedRow, NextClaim
+
+if TYPE_CHECKING:
+    from themis.core.queue.folder.worker_report import WorkerReport
 
 RACES = 16
 """Number of times that a claim looks again after another worker was faster, or a job could not be run."""
@@ -93,12 +99,14 @@ class NextRow:
         processes.kill_job_of(row.owner)
         is_excused, now_ns = there.here.is_excused(row.token), there.now_ns()
         in_flight = there.here.notes.of_lost(row)
+        seen_dead = row.owner is not None and there.here.is_dead(row.owner, row.token)
+        host_lost = not seen_dead and is_uncharged_loss(there.jobs, row, self._report)
 
         def decide(read: JobRow) -> Change | None:
             # A lease other than the one that was seen means that it was renewed since: its owner is alive.
             if read.lease_until_ms != row.lease_until_ms:
                 return None
-            return states.recovered(read, now_ns, excused=is_excused, in_flight=in_flight)
+            return states.recovered(read, now_ns, excused=is_excused, in_flight=in_flight, host_lost=host_lost)
 
         move = Move(decide, lambda after: event("recover", after, owner=owner, why=after.message))
         after = moves.make(there, row.fence, move)
@@ -106,6 +114,12 @@ class NextRow:
         if after is not None and in_flight is not None:
             there.here.notes.remove(row.key)
         return after
+
+    def _report(self, worker: str) -> "WorkerReport | None":
+        """Return the report of a worker; None when it is not registered."""
+        found = (row for row in self._there.rows.workers(self._there.queue_id) if row.worker == worker)
+        row = next(found, None)
+        return None if row is None else report_of(row)
 
     def _judge(self, allow: Allow | None) -> dict[str, str]:
         """Decide which classes of jobs this worker takes; return the newly refused ones, by the key of one job."""

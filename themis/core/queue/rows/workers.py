@@ -10,6 +10,7 @@ from themis.core.queue.folder.processes import this_process
 from themis.core.queue.folder.worker_liveness import FORGOTTEN_S, SILENT_S
 from themis.core.queue.folder.worker_registry import SeenWorker, check_name
 from themis.core.queue.rows.queue_store import QueueStore
+from themis.core.queue.rows.reports import report_of
 from themis.core.queue.rows.this_host import ThisHost
 from themis.core.stores.job_rows import Owner
 from themis.core.stores.queues.port import QueueRows, WorkerRow
@@ -67,7 +68,7 @@ class RowWorkers:
 
 def seen_in(rows: QueueRows, queue_id: str, here: ThisHost) -> list[SeenWorker]:
     """Return every registered worker of a queue, by name, also dead ones."""
-    found = ((row, _report(row)) for row in rows.workers(queue_id))
+    found = ((row, report_of(row)) for row in rows.workers(queue_id))
     return [SeenWorker(report, not _is_dead(row, here)) for row, report in found if report is not None]
 
 
@@ -111,18 +112,3 @@ class RowRegistration:
     def __exit__(self, *_: object) -> None:
         """Unregister."""
         self.close()
-
-
-def _report(row: WorkerRow) -> "WorkerReport | None":
-    """Return a worker's report; before the first one, what its row says; None when it is unreadable."""
-    from themis.core.queue.folder import worker_report  # noqa: PLC0415  # pydantic costs 100 ms, and many have no worker
-
-    if row.report:
-        try:
-            return worker_report.decode(row.report.encode())
-        except ValueError:
-            return None
-    owner = row.owner
-    return worker_report.WorkerReport(
-        owner.worker, owner.host, owner.boot_id, owner.pid, owner.pid_started, version="", started_ns=0, heartbeat_ns=0
-    )

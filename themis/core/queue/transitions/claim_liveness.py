@@ -35,7 +35,7 @@ def is_in_hand_elsewhere(root: QueueRoot, store: JobStore, row: JobRow, entry: E
         here: this process.
     """
     runs = row.state == JobState.RUNNING and row.owner is not None
-    if runs and (_is_of(row, here) or row.lease_until_ms is not None):
+    if runs and (is_of(row, here) or row.lease_until_ms is not None):
         has_lease = has_lease_elsewhere(store, row, here)
         # A lease from a clock that was ahead lasts no longer than others: a living owner renews it by then.
         return has_lease and not (_is_misdated(root, store, row) and _has_been_seen(root, entry.name, here))
@@ -46,7 +46,7 @@ def is_in_hand_elsewhere(root: QueueRoot, store: JobStore, row: JobRow, entry: E
 
 def has_lease_elsewhere(store: JobStore, row: JobRow, here: Owner) -> bool:
     """Whether a job runs on another host, by its lease."""
-    if row.state != JobState.RUNNING or row.lease_until_ms is None or _is_of(row, here):
+    if row.state != JobState.RUNNING or row.lease_until_ms is None or is_of(row, here):
         return False
     return row.lease_until_ms > store.clock_ms()
 
@@ -57,7 +57,8 @@ def _is_misdated(root: QueueRoot, store: JobStore, row: JobRow) -> bool:
     return row.lease_until_ms is not None and row.lease_until_ms - store.clock_ms() > longest_ms
 
 
-def _is_of(row: JobRow, here: Owner) -> bool:
+def is_of(row: JobRow, here: Owner) -> bool:
+    """Whether a job's owner is, or was, a process of this host since its last start."""
     owner = row.owner
     return owner is not None and (owner.host, owner.boot_id) == (here.host, here.boot_id)
 

@@ -2,9 +2,10 @@
 
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from themis.core.errors import ManifestError, NewerManifestError, OtherStoreError, QueueBusyError, StoreError
-from themis.core.queue.folder import journal, locks, processes, uncharged_ends
+from themis.core.queue.folder import journal, locks, processes, uncharged_ends, worker_registry
 from themis.core.queue.folder.lease import Lease
 from themis.core.queue.folder.lease_end import now_s
 from themis.core.queue.folder.locks import KeyLock
@@ -16,9 +17,13 @@ from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import JobState
 from themis.core.queue.transitions import claim_liveness, moves, quarantine, unanswered
 from themis.core.queue.transitions.claims import Claim
+from themis.core.queue.transitions.lost_hosts import is_uncharged_loss
 from themis.core.queue.transitions.moves import Move
 from themis.core.stores.job_rows import Change, JobRow, Owner
 from themis.core.stores.job_store import JobStore
+
+if TYPE_CHECKING:
+    from themis.core.queue.folder.worker_report import WorkerReport
 
 
 class Claimer:
@@ -149,17 +154,20 @@ class Claimer:
     def _recover_locked(self, entry: Entry, store: JobStore, row: JobRow, owner: Owner) -> JobRow | None:
         if claim_liveness.is_in_hand_elsewhere(self._root, store, row, entry, owner):
             return None
-        now_ns, in_flight = time.time_ns(), None
+        now_ns, in_flight, host_lost = time.time_ns(), None, False
         if row.state == JobState.RUNNING:
             processes.kill_job_of(row.owner)
             in_flight = self._root.notes.of_lost(row)
+            # The lock says that no process of this host has the job: one that had it is dead.
+            seen_dead = claim_liveness.is_of(row, owner)
+            host_lost = not seen_dead and is_uncharged_loss(store, row, self._report)
 
         def decide(read: JobRow) -> Change | None:
             # A lease other than the one seen to be over means that it was renewed since: its owner is alive.
             if read.lease_until_ms != row.lease_until_ms:
                 return None
             excused = uncharged_ends.is_excused(read, entry.name)
-            return states.recovered(read, now_ns, excused=excused, in_flight=in_flight)
+            return states.recovered(read, now_ns, excused=excused, in_flight=in_flight, host_lost=host_lost)
 
         source = f"{self._root.path}/{entry.folder}/{entry.name}"
         moved = moves.make(self._root, store, row, Move(decide, (source,)), now_ns)
@@ -178,3 +186,7 @@ class Claimer:
                 why=after.message if row.state == JobState.RUNNING else f"found in {entry.folder}",
             )
         return after
+
+    def _report(self, worker: str) -> "WorkerReport | None":
+        """Return the report of a worker; None when there is none."""
+        return worker_registry.report_of(self._root.path, worker)

@@ -38,7 +38,8 @@ class NewJob:
         shard: number of its part of the run, and number of parts; None for the whole run.
         cases: the numbers of the first case of that part and of the one behind its last; None for all.
         tags: tags that a worker must have to take it.
-        distributions: distributions that its components come from, except the library, with their versions.
+        distributions: distributions that its components come from or depend on, with their versions.
+        python: version of the Python that submits it; None where nobody says.
         after: jobs that it runs after.
     """
 
@@ -53,6 +54,7 @@ class NewJob:
     cases: tuple[int, int] | None = None
     tags: tuple[str, ...] = ()
     distributions: dict[str, str] = field(default_factory=dict)
+    python: str | None = None
     after: Predecessors = predecessors.NONE
 
     @property
@@ -73,6 +75,7 @@ class NewJob:
             payload=self.payload,
             tags=self.tags,
             distributions=self.distributions,
+            python=self.python,
             cases=self.cases,
         )
 
