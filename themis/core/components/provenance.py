@@ -41,7 +41,7 @@ def distribution_of(package: str) -> str | None:
     """Return the installed distribution of a package, as it is imported; None when there is none, or several."""
     if installed_version(package) is not None:
         return package
-    found = set(_distributions_of_packages().get(package, ()))
+    found = set(distributions_of(package))
     return found.pop() if len(found) == 1 else None
 
 
