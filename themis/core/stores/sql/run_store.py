@@ -33,6 +33,8 @@ from themis.core.stores.sql.short_texts import BLOB_MARK
 from themis.core.text.canonical import bytes_hash
 
 _HEX_DIGITS = frozenset("0123456789abcdef")
+_CODES_READ = 50_000
+"""Rows of two small numbers that are in memory together."""
 
 
 class SqlRunStore(ReplayRows, Shards, ABC):
@@ -160,6 +162,16 @@ class SqlRunStore(ReplayRows, Shards, ABC):
     def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
         """Return the ends of the cases numbered from `first` to before `stop`, in order."""
         return case_ends(self._open().query(sql.SELECT_CASES, (self._run_no(run_id), first, stop)))
+
+    def ended_cases(self, run_id: str, first: int, stop: int) -> bytearray:
+        """Return a byte for each case numbered from `first` to before `stop`."""
+        run_no, found = self._run_no(run_id), bytearray(stop - first)
+        for begin in range(first, stop, _CODES_READ):
+            for case_no, code in self._open().query(
+                sql.SELECT_END_CODES, (run_no, begin, min(begin + _CODES_READ, stop))
+            ):
+                found[case_no - first] = code
+        return found
 
     def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
         """Return the next `limit` ended cases numbered `first` or higher, in order."""
