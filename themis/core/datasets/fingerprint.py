@@ -27,8 +27,8 @@ class DatasetFingerprint:
     Attributes:
         content: SHA-256, as 64 hex digits, over the digests of its cases in order.
         case_count: how many cases it has.
-        digests: `case_digest` of each case, one after the other; None when its content is known by its bytes, and no case
-            was looked at.
+        digests: `case_digest` of each case, one after the other; None when its content is known by its bytes, and
+            no case was looked at.
         marks: the marks that its source noted while it was read; see `CaseSource.cases`.
     """
 

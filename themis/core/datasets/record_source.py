@@ -127,7 +127,7 @@ class RecordSource:
             yield from verified_left(self._shuffled(), known, skipped, self)
             return
         begin, end = 0, skipped.end(known.case_count)
-        for batch in self._batches():
+        for batch in self.batches():
             if skipped.stop is not None and begin >= end:
                 return
             stop = begin + len(batch.found)
@@ -193,8 +193,12 @@ class RecordSource:
         except ValueError:  # it was a case before
             return None
 
-    def _batches(self) -> Iterator[Batch]:
-        """The records that are taken, many at a time, in the order in which they are read."""
+    def batches(self) -> Iterator[Batch]:
+        """Yield the records that are taken, many at a time, in the order in which they are read.
+
+        Raises:
+            DatasetError: they cannot be read; the message names the place.
+        """
         for records, of_records in groupby(self._records(), key=itemgetter(0)):
             while found := list(islice(of_records, _BATCH)):
                 yield Batch(

@@ -19,7 +19,7 @@ PAGE = 256
 """Cases whose stored outcomes are read together."""
 
 _FAR = 16
-"""Cases apart from which outcomes are read by themselves: those of fewer cost less to read in vain than another look."""
+"""Cases apart from which outcomes are read by themselves: fewer cost less to read in vain than another look does."""
 
 
 @dataclass(frozen=True, slots=True)

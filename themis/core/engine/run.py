@@ -127,7 +127,7 @@ class RunExecution:
         is_done = record is not None and is_complete(record, self._until)
         if self._lenders is Lenders.SAME_CODE and not is_done:
             act_on_edits_elsewhere(self._runtime.code_changes, self._store, self._run.snapshot)
-        created = add_run(self._store, self._run.snapshot, self._options.title)
+        created = add_run(self._store, self._run.snapshot, self._options.title, self._run.known_files)
         record = record or self._record()
         policy = self._runtime.existing_run_policy
         if policy == "error" and not created:

@@ -17,7 +17,6 @@ from themis.core.stores.shards.together import job_of_run
 from themis.core.stores.standing import standing
 from themis.core.text.lines import storable
 
-
 _ENDS_READ = 10_000
 """Ends of cases that are read together."""
 

@@ -22,6 +22,9 @@ BOM = b"\xef\xbb\xbf"
 PACKINGS = (".gz", ".zst")
 """Ends of the names of packed files."""
 
+Watch = Callable[[bytes], object]
+"""Gets the bytes of a file, unpacked, as they are read."""
+
 _BUFFER_BYTES = 1024 * 1024
 _BLOCK_BYTES = 128 * 1024
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2", b"PK\x03\x04": "zip"}
@@ -73,26 +76,22 @@ def opened(path: Path) -> Iterator[io.BufferedReader]:
         ) from None
 
 
-def lines_of(path: Path, *, skip_blank: bool = False) -> Iterator[tuple[int, bytes]]:
+def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield the number of each line, from 1, and its bytes with the line's end, without a byte order mark.
-
-    Lines of white space alone are numbered, but left out with `skip_blank`.
 
     Raises:
         DatasetError: as `opened`, or a line is longer than `MAX_LINE_BYTES`.
     """
     for first, lines in line_blocks(path):
-        for number, line in enumerate(lines, start=first):
-            if not skip_blank or (line and not line.isspace()):
-                yield number, line
+        yield from enumerate(lines, start=first)
 
 
-def line_blocks(path: Path, watch: Callable[[bytes], object] | None = None) -> Iterator[tuple[int, list[bytes]]]:
+def line_blocks(path: Path, watch: Watch | None = None) -> Iterator[tuple[int, list[bytes]]]:
     """Yield the lines of a file many at a time: the number of the first of them, and all of them as in `lines_of`.
 
     Args:
         path: the file.
-        watch: gets all bytes of the file, unpacked, as they are read.
+        watch: gets all bytes of the file.
 
     Raises:
         DatasetError: as `opened`, or a line is longer than `MAX_LINE_BYTES`.

@@ -72,7 +72,6 @@ INSERT_BLOB = f"INSERT INTO blobs (digest, data) VALUES (?, ?) {KEEP_BLOBS}"  # 
 SELECT_BLOB = "SELECT data FROM blobs WHERE digest = ?"
 
 SELECT_CASES = f"SELECT {_CASE} FROM cases WHERE run_no = ? AND case_no >= ? AND case_no < ? ORDER BY case_no"  # noqa: S608
-SELECT_END_CODES = "SELECT case_no, 2 * through + failed FROM cases WHERE run_no = ? AND case_no >= ? AND case_no < ?"
 SELECT_CASES_FROM = f"SELECT {_CASE} FROM cases WHERE run_no = ? AND case_no >= ? ORDER BY case_no LIMIT ?"  # noqa: S608
 SELECT_CASE_IDS = (
     "SELECT case_no, dataset_no, case_id FROM cases WHERE run_no = ? AND case_no >= ? ORDER BY case_no LIMIT ?"

@@ -22,6 +22,7 @@ from themis.core.stores.protocol import RunRecord
 from themis.core.stores.snapshot_blobs import get_snapshot, put_snapshot
 from themis.core.stores.sql import run_statements as sql
 from themis.core.stores.sql.database import Dialect, SqlDatabase
+from themis.core.stores.sql.ended_cases import read_ended
 from themis.core.stores.sql.jobs import SqlJobStore
 from themis.core.stores.sql.judge_call_statements import DELETE_JUDGE_CALLS
 from themis.core.stores.sql.reading_statements import AFTER_ANY_RUN, SELECT_RUNS_BEFORE
@@ -33,8 +34,6 @@ from themis.core.stores.sql.short_texts import BLOB_MARK
 from themis.core.text.canonical import bytes_hash
 
 _HEX_DIGITS = frozenset("0123456789abcdef")
-_CODES_READ = 50_000
-"""Rows of two small numbers that are in memory together."""
 
 
 class SqlRunStore(ReplayRows, Shards, ABC):
@@ -165,13 +164,7 @@ class SqlRunStore(ReplayRows, Shards, ABC):
 
     def ended_cases(self, run_id: str, first: int, stop: int) -> bytearray:
         """Return a byte for each case numbered from `first` to before `stop`."""
-        run_no, found = self._run_no(run_id), bytearray(stop - first)
-        for begin in range(first, stop, _CODES_READ):
-            for case_no, code in self._open().query(
-                sql.SELECT_END_CODES, (run_no, begin, min(begin + _CODES_READ, stop))
-            ):
-                found[case_no - first] = code
-        return found
+        return read_ended(self._open().query, self._dialect, self._run_no(run_id), first, stop)
 
     def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
         """Return the next `limit` ended cases numbered `first` or higher, in order."""
