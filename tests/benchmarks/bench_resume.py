@@ -66,8 +66,8 @@ runtime:
   queue_root: queue
 """
 PROGRAMS = {
-    "themis run": "import sys; from themis.cli.main import main; sys.exit(main(['run', 'experiment.yaml', '--quiet']))",
     "a job": "from themis.core.submission import run_worker_once; run_worker_once(queue_root='queue')",
+    "themis run": "import sys; from themis.cli.main import main; sys.exit(main(['run', 'experiment.yaml', '--quiet']))",
 }
 OUTCOMES = """
 INSERT INTO outcomes (run_no, case_no, stage, item, ok, finished_ms, value, output, body)

@@ -17,7 +17,7 @@ from themis.core.stores.protocol import RunStore
 
 def known_in(store: RunStore | None) -> KnownFiles:
     """What reads datasets with the help of what a store knows of their files; the store is not made for it."""
-    return KnownFiles(store.known_file if store is not None and store.is_there else None)
+    return KnownFiles(None if store is None else lambda key: store.known_file(key) if store.is_there else None)
 
 
 def source_of(spec: DatasetGiven) -> CaseSource:
