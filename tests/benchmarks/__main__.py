@@ -19,6 +19,7 @@ BENCHMARKS = (
     "bench_queue.py",
     "bench_bulk_submit.py",
     "bench_replay.py",
+    "bench_resume.py",
     "bench_row_queue.py",
     "bench_shards.py",
     "bench_startup.py",

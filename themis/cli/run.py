@@ -59,11 +59,11 @@ def run(  # noqa: PLR0913  # the options of a run
     continues it later. Exits with 4 when another process holds the run lock, unless --wait is given.
     """
     experiment = part_of(open_experiment(config, overrides), part, overrides)
-    experiment.compile()
     if dry_run:
         show_plan(experiment, until_stage)
         return 0
     with closing(experiment.open_store()) as store:
+        experiment.compiled(store)
         execution = begun()
         with line_named(config):
             result = carry_out(experiment, store, until_stage, quiet=quiet, wait=wait, progress=execution.progress)

@@ -42,9 +42,11 @@ def stored_run(experiment: "Experiment", *, reads_only: bool = False) -> "Iterat
     """
     if reads_only:
         compile_without_secrets(experiment)
+    elif experiment.storage.store != "memory":
+        with closing(experiment.open_store()) as knowing:
+            experiment.compiled(knowing)
     run_id = experiment.compile().run_id
-    storage = experiment.storage
-    if storage.store == "memory":
+    if experiment.storage.store == "memory":
         raise UnknownRunError(run_id=run_id, nearest=": storage.store is memory, which keeps nothing")
     with closing(_opened(experiment, run_id, reads_only=reads_only)) as store:
         if store.load_run(run_id) is None:

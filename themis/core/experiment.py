@@ -18,6 +18,7 @@ from themis.core.engine.calls.blocking import refuse_running_loop, run_to_end
 from themis.core.engine.calls.call_thread import at_home
 from themis.core.engine.compiling.compiled import CompiledRun, compile_run
 from themis.core.engine.compiling.narrowing import Sample, narrowed, part_of
+from themis.core.engine.compiling.run_datasets import known_in
 from themis.core.engine.compiling.run_name import named_part
 from themis.core.engine.run import RunExecution
 from themis.core.engine.run_options import RunOptions, RunProgress, parse_until_stage
@@ -113,8 +114,8 @@ class Experiment(ExperimentConfig):
         """
         return self.compiled().snapshot
 
-    def compiled(self) -> CompiledRun:
-        """Return the live run that `compile` froze; the same object each time.
+    def compiled(self, store: RunStore | None = None) -> CompiledRun:
+        """Return the live run that `compile` froze; the same object each time. `store` knows files that were read.
 
         Raises:
             FingerprintChangedError: a component has changed since the experiment was compiled.
@@ -122,8 +123,8 @@ class Experiment(ExperimentConfig):
         """
         if self._compiled is None:
             folders = [] if self._folder is None else [str(self._folder)]
-            facts = as_json(self, include=set(RunProvenance.model_fields))
-            compiled = compile_run(self, RunProvenance(**redact_urls(facts)), where=self._file, folders=folders)
+            made = RunProvenance(**redact_urls(as_json(self, include=set(RunProvenance.model_fields))))
+            compiled = compile_run(self, made, known_in(store), where=self._file, folders=folders)
             if self.runtime.batch is not None:
                 endpoint_of(compiled.components.generator.live, answers=self.generation.task == "generate")
             self._compiled = compiled
@@ -197,8 +198,8 @@ class Experiment(ExperimentConfig):
         """
         until = parse_until_stage(until_stage)
         with shown(progress) as kept_up:
-            run = await at_home(self.compiled)
             own_store = store or self.open_store()
+            run = await at_home(lambda: self.compiled(own_store))
             options = RunOptions(
                 until=until,
                 subscribers=tuple(subscribers or ()),

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from themis.core.datasets import FileSource, InlineSource, first_reading
 from themis.core.datasets.fingerprint import CASE_DIGEST_BYTES, DatasetFingerprint, Marks, case_digest
 from themis.core.datasets.first_reading import read_through
+from themis.core.datasets.skipped import NONE_SKIPPED, Skipped
+from themis.core.datasets.sources import CaseLeft
 from themis.core.errors import DatasetChangedError, DatasetError, DuplicateCaseIdError
 from themis.core.models import Case, Dataset
 from themis.core.text.canonical import canonical_json
@@ -129,6 +131,9 @@ def test_what_is_kept_of_a_case_is_a_few_bytes() -> None:
                 yield Case(case_id=f"case-{number}", input=0)
 
         def cases_again(self, known: DatasetFingerprint) -> Iterator[Case]:
+            raise NotImplementedError
+
+        def cases_left(self, known: DatasetFingerprint, skipped: Skipped = NONE_SKIPPED) -> Iterator[CaseLeft]:
             raise NotImplementedError
 
         def where(self, index: int) -> str:

@@ -27,23 +27,24 @@ class DatasetFingerprint:
     Attributes:
         content: SHA-256, as 64 hex digits, over the digests of its cases in order.
         case_count: how many cases it has.
-        digests: `case_digest` of each case, one after the other.
+        digests: `case_digest` of each case, one after the other; None when its content is known by its bytes, and
+            no case was looked at.
         marks: the marks that its source noted while it was read; see `CaseSource.cases`.
     """
 
     content: str
     case_count: int
-    digests: bytes = field(compare=False, repr=False)
+    digests: bytes | None = field(compare=False, repr=False)
     marks: Marks = field(compare=False, repr=False)
 
     def digest(self, index: int) -> bytes | None:
-        """Return the digest of the case at `index` (from 0); None when there is no such case."""
+        """Return the digest of the case at `index` (from 0); None when there is no such case, or no digest is known."""
         start = index * CASE_DIGEST_BYTES
-        return self.digests[start : start + CASE_DIGEST_BYTES] or None
+        return (self.digests or b"")[start : start + CASE_DIGEST_BYTES] or None
 
     def each_digest(self) -> Iterator[bytes]:
-        """Yield the digests of all cases, in order."""
-        return (digest for (digest,) in struct.iter_unpack(f"{CASE_DIGEST_BYTES}s", self.digests))
+        """Yield the digests of all cases, in order, if they are known."""
+        return (digest for (digest,) in struct.iter_unpack(f"{CASE_DIGEST_BYTES}s", self.digests or b""))
 
 
 def case_digest(case: Case) -> bytes:

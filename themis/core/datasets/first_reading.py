@@ -19,9 +19,7 @@ def read_through(source: CaseSource) -> DatasetFingerprint:
             own may be.
         DuplicateCaseIdError: two of its cases have one id.
     """
-    if not is_storable(source.dataset_id):
-        detail = "its id holds a NUL character or half of a character, which not every store can keep"
-        raise DatasetError(where=f"dataset {source.dataset_id!r}", detail=detail)
+    refuse_unstorable(source)
     digests = bytearray()
     marks = array("q")
     ids = _SeenIds()
@@ -37,6 +35,17 @@ def read_through(source: CaseSource) -> DatasetFingerprint:
     if suspects := ids.repeated():
         _refuse_duplicates(source, suspects)
     return DatasetFingerprint(hashlib.sha256(digests).hexdigest(), count, bytes(digests), marks)
+
+
+def refuse_unstorable(source: CaseSource) -> None:
+    """Refuse a dataset whose id no store can keep.
+
+    Raises:
+        DatasetError: it is one.
+    """
+    if not is_storable(source.dataset_id):
+        detail = "its id holds a NUL character or half of a character, which not every store can keep"
+        raise DatasetError(where=f"dataset {source.dataset_id!r}", detail=detail)
 
 
 def _refuse_nul(case_id: str) -> None:

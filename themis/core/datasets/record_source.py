@@ -1,19 +1,23 @@
 """Dataset whose cases are in records: which of them are taken, in which order, and whether they are still the same."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any
+from array import array
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from themis.core.base import JSONValue
 from themis.core.dataset_config import FieldPath
 from themis.core.datasets.chosen import chosen, is_choice
 from themis.core.datasets.fields import Fields
 from themis.core.datasets.fingerprint import DatasetFingerprint, Marks, case_digest
+from themis.core.datasets.first_reading import read_through
 from themis.core.datasets.formats.records import Records
 from themis.core.datasets.multiple_choice import with_shuffled_choices
 from themis.core.datasets.record_filter import filter_of
-from themis.core.datasets.sources import verified
+from themis.core.datasets.skipped import NONE_SKIPPED, Skipped
+from themis.core.datasets.sources import CaseLeft, verified_left
 from themis.core.datasets.spool import Spool
 from themis.core.errors import DatasetChangedError, DatasetError
 from themis.core.models import Case
@@ -21,6 +25,18 @@ from themis.core.values.dataset_selection import DatasetSelection
 
 Found = tuple[Records, int, Any, int]
 """Some records, the place of one of them, the record, and its number among all, from 1."""
+
+_BATCH = 256
+"""Records that are compared together."""
+
+
+class Batch(NamedTuple):
+    """Records of one file that are neighbours: for each its place, the record, and its number among all, from 1."""
+
+    records: Records
+    places: Sequence[int]
+    found: Sequence[Any]
+    numbers: Sequence[int]
 
 
 class RecordSource:
@@ -97,25 +113,97 @@ class RecordSource:
             DatasetError: they cannot be read any more.
             DatasetChangedError: at the first record with another case than before, or at a premature end.
         """
+        return (case for _, case, _ in self.cases_left(known))
+
+    def cases_left(self, known: DatasetFingerprint, skipped: Skipped = NONE_SKIPPED) -> Iterator[CaseLeft]:
+        """Yield the index, case and digest of the cases that are not skipped, in order, and look at all in passing.
+
+        Raises:
+            DatasetError: as `cases_again`.
+            DatasetChangedError: as `cases_again`, also at a record that is skipped. Where no digests are known, all
+                cases are read once more at the first record that was written differently, which the error names.
+        """
         if self.selection.shuffle is not None:
-            yield from verified(self._shuffled(), known, self)
+            yield from verified_left(self._shuffled(), known, skipped, self)
             return
-        marks, index, seed = known.marks, -1, self.selection.shuffle_choices
-        for index, (records, place, record, number) in enumerate(self._records()):
-            if index < len(marks) and records.mark(record) == marks[index]:
-                again = records.case_again(record, number)
-                yield again if seed is None else with_shuffled_choices(again, seed)
-                continue
-            try:
-                case = records.case(record, number)
-                case = case if seed is None else with_shuffled_choices(case, seed)
-            except ValueError:  # it was a case before
-                case = None
-            if case is None or case_digest(case) != known.digest(index):
-                raise DatasetChangedError(where=records.where(place), dataset_id=self.dataset_id)
-            yield case
-        if index + 1 < known.case_count:
+        begin, end = 0, skipped.end(known.case_count)
+        for batch in self.batches():
+            if skipped.stop is not None and begin >= end:
+                return
+            stop = begin + len(batch.found)
+            marks = array("q", map(batch.records.mark, batch.found))
+            if marks == known.marks[begin:stop]:
+                for index in skipped.left(begin, stop if skipped.stop is None else min(stop, end)):
+                    case = self._again(batch, index - begin)
+                    yield index, case, known.digest(index) or case_digest(case)
+            else:
+                known = yield from self._compared(batch, marks, begin, known, skipped)
+            begin = stop
+        if begin < end:
             raise DatasetChangedError(where=self.place, dataset_id=self.dataset_id)
+
+    def _compared(
+        self, batch: Batch, marks: Marks, begin: int, known: DatasetFingerprint, skipped: Skipped
+    ) -> Generator[CaseLeft, None, DatasetFingerprint]:
+        """Yield the cases of a batch in which a record was written differently; return what is known by its end."""
+        left = set(skipped.left(begin, begin + len(marks)))
+        for index, mark in enumerate(marks, start=begin):
+            if skipped.stop is not None and index >= skipped.stop:
+                break
+            if index < len(known.marks) and mark == known.marks[index]:
+                case = self._again(batch, index - begin) if index in left else None
+            else:
+                where = batch.records.where(batch.places[index - begin])
+                known = self._with_digests(known, where)
+                case = self._unchanged(batch, index - begin)
+                if case is None or case_digest(case) != known.digest(index):
+                    raise DatasetChangedError(where=where, dataset_id=self.dataset_id)
+            if case is not None and index in left:
+                yield index, case, known.digest(index) or case_digest(case)
+        return known
+
+    def _with_digests(self, known: DatasetFingerprint, where: str) -> DatasetFingerprint:
+        """Return a fingerprint with digests; all cases are read for it, if only their content is known.
+
+        Raises:
+            DatasetChangedError: it is another content.
+        """
+        if known.digests is not None:
+            return known
+        try:
+            found = read_through(self)
+        except DatasetError:  # it was read before
+            found = None
+        if found is None or found.content != known.content:
+            raise DatasetChangedError(where=where, dataset_id=self.dataset_id)
+        return found
+
+    def _again(self, batch: Batch, place: int) -> Case:
+        """The case of a record that is written as before."""
+        case = batch.records.case_again(batch.found[place], batch.numbers[place])
+        seed = self.selection.shuffle_choices
+        return case if seed is None else with_shuffled_choices(case, seed)
+
+    def _unchanged(self, batch: Batch, place: int) -> Case | None:
+        """The case of a record that is written differently; None if it is none any more."""
+        seed = self.selection.shuffle_choices
+        try:
+            case = batch.records.case(batch.found[place], batch.numbers[place])
+            return case if seed is None else with_shuffled_choices(case, seed)
+        except ValueError:  # it was a case before
+            return None
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the records that are taken, many at a time, in the order in which they are read.
+
+        Raises:
+            DatasetError: they cannot be read; the message names the place.
+        """
+        for records, of_records in groupby(self._records(), key=itemgetter(0)):
+            while found := list(islice(of_records, _BATCH)):
+                yield Batch(
+                    records, *zip(*((place, record, number) for _, place, record, number in found), strict=True)
+                )
 
     def where(self, index: int) -> str:
         """Return the place of the case at `index` (from 0), for messages."""

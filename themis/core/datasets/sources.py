@@ -4,8 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from themis.core.datasets.fingerprint import DatasetFingerprint, Marks, case_digest
+from themis.core.datasets.skipped import NONE_SKIPPED, Skipped
 from themis.core.errors import DatasetChangedError
 from themis.core.models import Case, Dataset
+
+CaseLeft = tuple[int, Case, bytes]
+"""A case that is not skipped: its index in its dataset, from 0, the case, and its digest."""
 
 
 class CaseSource(Protocol):
@@ -40,6 +44,9 @@ class CaseSource(Protocol):
             DatasetError: the source cannot be read any more.
             DatasetChangedError: at a case that was changed, removed or added; the cases before it are right.
         """
+
+    def cases_left(self, known: DatasetFingerprint, skipped: Skipped = NONE_SKIPPED) -> Iterator[CaseLeft]:
+        """Yield the index (from 0), case and digest of the cases that are not skipped, as `cases_again` does."""
 
     def where(self, index: int) -> str:
         """Return the place of the case at `index` (from 0), for messages."""
@@ -77,30 +84,44 @@ class InlineSource:
         Raises:
             DatasetChangedError: the list, or the content of a case, was changed.
         """
-        return verified(self._dataset.cases, known, self)
+        return (case for _, case, _ in self.cases_left(known))
+
+    def cases_left(self, known: DatasetFingerprint, skipped: Skipped = NONE_SKIPPED) -> Iterator[CaseLeft]:
+        """Yield the index, case and digest of the cases that are not skipped; all are compared.
+
+        Raises:
+            DatasetChangedError: as `cases_again`.
+        """
+        return verified_left(self._dataset.cases, known, skipped, self)
 
     def where(self, index: int) -> str:
         """Return the place of the case at `index` (from 0), for messages."""
         return f"dataset {self.dataset_id!r}, case {index + 1}"
 
 
-def verified(cases: Iterable[Case], known: DatasetFingerprint, source: CaseSource) -> Iterator[Case]:
-    """Yield the cases of a source as long as each is what it was when `known` was made.
+def verified_left(
+    cases: Iterable[Case], known: DatasetFingerprint, skipped: Skipped, source: CaseSource
+) -> Iterator[CaseLeft]:
+    """Yield the cases of a source that are not skipped, as long as each is what it was when `known` was made.
 
     Raises:
         DatasetChangedError: at a case that was changed or added, or at a premature end.
     """
-    count = 0
+    count, end = 0, skipped.end(known.case_count)
     for index, case in enumerate(cases):
-        if not _is_known(case, known.digest(index)):
+        if skipped.stop is not None and index >= end:
+            return
+        digest = known.digest(index)
+        if digest is None or not _is_known(case, digest):
             raise DatasetChangedError(where=source.where(index), dataset_id=source.dataset_id)
-        yield case
+        if not skipped.flags or index >= len(skipped.flags) or not skipped.flags[index]:
+            yield index, case, digest
         count = index + 1
-    if count < known.case_count:
+    if count < end:
         raise DatasetChangedError(where=source.where(count), dataset_id=source.dataset_id)
 
 
-def _is_known(case: Case, digest: bytes | None) -> bool:
+def _is_known(case: Case, digest: bytes) -> bool:
     """Whether a case still has its digest; one that a component has modified may have none at all."""
     try:
         return case_digest(case) == digest

@@ -10,7 +10,7 @@ from themis.core.dry_run.write_access import why_not_writable
 from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.compiling.run_name import name_of
-from themis.core.engine.planning import pending_work
+from themis.core.engine.planning import done_cases, pending_work
 from themis.core.engine.remarks import remark_on_candidates, remark_on_idle_limits
 from themis.core.engine.reuse import Lenders
 from themis.core.engine.run_options import parse_until_stage
@@ -128,15 +128,15 @@ def _counts(run: CompiledRun, store: RunStore, until: Stage, lenders: Lenders) -
     """Return the counts of cases and calls; what is stored is looked up as a run does it."""
     candidates = range(run.snapshot.candidate_count)
     judged = run.snapshot.evaluation_items[Stage.JUDGE] if until >= Stage.JUDGE else frozenset()
-    done = left = stored = judgments = 0
-    for works, ends in pending_work(run, store, _Nowhere(), until, lenders=lenders):
-        done += len(ends)
+    left = stored = judgments = 0
+    done = done_cases(run, store, until)
+    for works in pending_work(run, store, _Nowhere(), done, lenders=lenders):
         left += len(works)
         for work in works:
             stored += sum((Stage.GENERATE, item) in work.stored for item in candidates)
             judgments += sum((Stage.JUDGE, item) not in work.stored for item in judged)
     return {
-        "stored_cases": done,
+        "stored_cases": done.count,
         "left_cases": left,
         "generation_calls": left * len(candidates) - stored,
         "stored_generations": stored,

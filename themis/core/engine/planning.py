@@ -1,13 +1,16 @@
 """The remaining work of a run, case by case: its datasets without the outcomes that are stored already."""
 
-from collections.abc import Iterator
-from itertools import groupby, islice
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Protocol
 
+from themis.core.datasets.skipped import NONE_SKIPPED, Skipped
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.reuse import Lenders, Reuse
-from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.end_codes import DONE, DONE_FAILED, done_codes
+from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import Stage
 from themis.core.snapshot import case_key
 from themis.core.stores.protocol import RunStore
@@ -15,8 +18,55 @@ from themis.core.stores.protocol import RunStore
 PAGE = 256
 """Cases whose stored outcomes are read together."""
 
-Pages = Iterator[tuple[list[CaseWork], list[CaseEnd]]]
-"""Pages of cases: those with work left, and the ends of those without."""
+_FAR = 16
+"""Cases apart from which outcomes are read by themselves: fewer cost less to read in vain than another look does."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoneCases:
+    """The cases of a run that need nothing more.
+
+    Attributes:
+        first, stop: numbers of the first case of which this says anything, and of the one behind the last.
+        flags: `DONE` or `DONE_FAILED` for each of them that is done, in order, else 0; empty when nothing is done.
+    """
+
+    first: int
+    stop: int
+    flags: bytes | bytearray = b""
+
+    @property
+    def failed(self) -> int:
+        """The number of those that failed."""
+        return self.flags.count(DONE_FAILED)
+
+    @property
+    def count(self) -> int:
+        """The number of those that are done."""
+        return self.flags.count(DONE) + self.failed
+
+    def without(self, case_numbers: Iterable[int]) -> "DoneCases":
+        """Return what is said of all but some cases, which are as if they were not done."""
+        flags = bytearray(self.flags)
+        for case_no in case_numbers:
+            if flags and self.first <= case_no < self.stop:
+                flags[case_no - self.first] = 0
+        return replace(self, flags=flags)
+
+    def within(self, first: int, stop: int | None) -> "DoneCases":
+        """Return what is said of the pages with cases from number `first` to before `stop`, and nothing else."""
+        begin = max(self.first, first // PAGE * PAGE)
+        end = self.stop if stop is None else min(self.stop, -(-stop // PAGE) * PAGE)
+        return DoneCases(begin, end, self.flags[begin - self.first : end - self.first])
+
+    def skipped(self, begin: int, count: int) -> Skipped:
+        """Return the cases to skip of a dataset that begins with case number `begin` and has so many."""
+        stop = self.stop - begin if self.stop < begin + count else None  # else read to its end, also what was added
+        before = min(max(self.first - begin, 0), count)
+        if not self.flags and not before:
+            return Skipped(stop=stop)
+        within = self.flags[max(begin - self.first, 0) : begin + count - self.first]
+        return Skipped(bytes([DONE]) * before + bytes(within), stop)
 
 
 class Taker(Protocol):
@@ -26,20 +76,24 @@ class Taker(Protocol):
         """Take one."""
 
 
-def pending_work(  # noqa: PLR0913  # what is read from where, and which of it; all but four by keyword
+def done_cases(run: CompiledRun, store: RunStore, until: Stage, cases: tuple[int, int] | None = None) -> DoneCases:
+    """Return which cases of a run need nothing more up to a stage; with `cases` only of those between two numbers."""
+    first, stop = (0, run.snapshot.total_cases) if cases is None else cases
+    run_id = run.snapshot.run_id
+    resumes = store.load_run(run_id) is not None and store.has_outcomes(run_id)
+    flags = store.ended_cases(run_id, first, stop).translate(done_codes(until)) if resumes else b""
+    return DoneCases(first, stop, flags)
+
+
+def pending_work(
     run: CompiledRun,
     store: RunStore,
     writer: Taker,
-    until: Stage,
+    done: DoneCases,
     *,
     lenders: Lenders = Lenders.SAME_CODE,
-    between: tuple[int, int | None] = (0, None),
-    cases: tuple[int, int] | None = None,
-) -> Pages:
-    """Yield the run's cases, a page at a time: those with work left, and the ends of those without.
-
-    Of the case numbers `between`, pages that end before the first, or begin at the second or later, are left out. With
-    `cases` only the cases from the first number to before the second are in any page.
+) -> Iterator[list[CaseWork]]:
+    """Yield the cases of a run that are not done, a page at a time.
 
     Outcomes of the runs that `lenders` names are reused for the same cases, and passed to `writer` as this run's.
 
@@ -48,52 +102,59 @@ def pending_work(  # noqa: PLR0913  # what is read from where, and which of it; 
     """
     run_id = run.snapshot.run_id
     is_stored = store.load_run(run_id) is not None
-    resumes = is_stored and store.has_outcomes(run_id)
     judged = bool(run.components.judges)
     reuse = Reuse(store, run.snapshot, lenders)
-    works, (first, stop) = each_case(run) if cases is None else islice(each_case(run), *cases), between
-    while page := list(islice(works, PAGE)):
-        if stop is not None and page[0].case_no >= stop:
-            return
-        if page[-1].case_no < first:
-            continue
-        done = _take_stored(page, store, run_id, until) if resumes else {}
-        left = [work for work in page if work.case_no not in done]
-        if left and judged and is_stored:
+    for _, of_page in groupby(each_case(run, done), key=lambda work: work.case_no // PAGE):
+        left = list(of_page)
+        if done.flags:
+            _add_stored(left, store, run_id)
+        if judged and is_stored:
             add_judge_calls(left, store, run_id)
-        if left and reuse.possible:
+        if reuse.possible:
             for outcome in reuse.outcomes_for(left):
                 writer.add(outcome)
-        yield left, list(done.values())
+        yield left
 
 
-def each_case(run: CompiledRun) -> Iterator[CaseWork]:
-    """Yield every case of every dataset, in order; the content must be the same as when the run was compiled.
+def each_case(run: CompiledRun, done: DoneCases | None = None) -> Iterator[CaseWork]:
+    """Yield every case of every dataset, in order, or those of some that are not done.
+
+    The content must be the same as when the run was compiled, also that of cases that are done.
 
     Raises:
         DatasetChangedError: it is not.
     """
-    case_no = 0
+    begin = 0
     for dataset_no, (source, known) in enumerate(zip(run.sources, run.fingerprints, strict=True)):
         dataset = run.snapshot.datasets[dataset_no]
-        for case, digest in zip(source.cases_again(known), known.each_digest(), strict=True):
-            yield CaseWork(case_no, dataset_no, case, digest, dataset, case_key(dataset.dataset_id, case.case_id))
-            case_no += 1
+        if done is not None and begin >= done.stop:
+            return
+        skipped = NONE_SKIPPED if done is None else done.skipped(begin, known.case_count)
+        for index, case, digest in source.cases_left(known, skipped):
+            key = case_key(dataset.dataset_id, case.case_id)
+            yield CaseWork(begin + index, dataset_no, case, digest, dataset, key)
+        begin += known.case_count
 
 
-def _take_stored(page: list[CaseWork], store: RunStore, run_id: str, until: Stage) -> dict[int, CaseEnd]:
-    """Add each case's stored successes to it; returns the ends of the cases that need nothing more."""
-    first, stop = page[0].case_no, page[-1].case_no + 1
-    ends = store.ends_between(run_id, first, stop)
-    # A case that failed at a later stage than the one requested needs no work, and stays failed.
-    done = {end.case_no: end for end in ends if end.through > until or (end.through == until and not end.failed)}
-    if len(done) == len(page):
-        return done
-    works = {work.case_no: work for work in page}
-    for case_no, outcomes in groupby(store.outcomes_between(run_id, first, stop), key=lambda outcome: outcome.case_no):
-        if case_no not in done:
-            works[case_no].stored.update({(o.stage, o.item): o for o in outcomes if o.ok})
-    return done
+def _add_stored(left: list[CaseWork], store: RunStore, run_id: str) -> None:
+    """Add each case's stored successes to it."""
+    works = {work.case_no: work for work in left}
+    for first, stop in _stretches(list(works)):
+        outcomes = store.outcomes_between(run_id, first, stop)
+        for case_no, of_case in groupby(outcomes, key=lambda outcome: outcome.case_no):
+            if case_no in works:
+                works[case_no].stored.update({(o.stage, o.item): o for o in of_case if o.ok})
+
+
+def _stretches(numbers: list[int]) -> Iterator[tuple[int, int]]:
+    """Half-open ranges around numbers in order, of which none is far from its neighbours in its range."""
+    first = before = numbers[0]
+    for number in numbers[1:]:
+        if number - before > _FAR:
+            yield first, before + 1
+            first = number
+        before = number
+    yield first, before + 1
 
 
 def add_judge_calls(left: list[CaseWork], store: RunStore, run_id: str) -> None:

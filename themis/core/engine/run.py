@@ -23,7 +23,7 @@ from themis.core.engine.compiling.run_name import add_run
 from themis.core.engine.extents import Extent, extent_of, is_complete
 from themis.core.engine.judging import Asking, judging_of
 from themis.core.engine.observers import Observers
-from themis.core.engine.planning import Pages, pending_work
+from themis.core.engine.planning import DoneCases, done_cases, pending_work
 from themis.core.engine.remarks import remark_on_candidates, remark_on_idle_limits
 from themis.core.engine.retry_policy import message_of
 from themis.core.engine.reuse import Lenders
@@ -126,7 +126,7 @@ class RunExecution:
         is_done = record is not None and is_complete(record, self._until)
         if self._lenders is Lenders.SAME_CODE and not is_done:
             act_on_edits_elsewhere(self._runtime.code_changes, self._store, self._run.snapshot)
-        created = add_run(self._store, self._run.snapshot, self._options.title)
+        created = add_run(self._store, self._run.snapshot, self._options.title, self._run.known_files)
         record = record or self._record()
         policy = self._runtime.existing_run_policy
         if policy == "error" and not created:
@@ -258,21 +258,21 @@ class RunExecution:
 
     def _work(self, writer: OutcomeWriter) -> Iterator[CaseWork]:
         taken = self._at_risk.taken
-        for page, ends in self._pending(writer):
-            done = [end for end in ends if end.case_no not in taken] if taken else ends
-            self._progress.done += len(done)
-            self._progress.resumed += len(done)
-            self._progress.failed += sum(end.failed for end in done)
+        done = self._done().without(taken)
+        self._progress.done += done.count
+        self._progress.resumed += done.count
+        self._progress.failed += done.failed
+        for page in pending_work(self._run, self._store, writer, done, lenders=self._lenders):
             yield from (work for work in page if work.case_no not in taken) if taken else page
 
     def _suspects(self, writer: OutcomeWriter) -> Iterator[CaseWork]:
         """The suspects that have work left, and their neighbours."""
-        for page, _ in self._pending(writer, (min(self._at_risk.suspects), max(self._at_risk.suspects) + 1)):
+        near = self._done().within(min(self._at_risk.suspects), max(self._at_risk.suspects) + 1)
+        for page in pending_work(self._run, self._store, writer, near, lenders=self._lenders):
             yield from page
 
-    def _pending(self, writer: OutcomeWriter, between: tuple[int, int | None] = (0, None)) -> Pages:
-        run, lenders, cases = self._run, self._lenders, self._options.cases
-        return pending_work(run, self._store, writer, self._until, lenders=lenders, between=between, cases=cases)
+    def _done(self) -> DoneCases:
+        return done_cases(self._run, self._store, self._until, self._options.cases)
 
     def _through(self) -> Stage:
         """The last stage that the run has completed with this execution."""

@@ -10,6 +10,7 @@ from themis.core.engine.breaking.breaker import is_no_access
 from themis.core.engine.calls.blocking import run_to_end
 from themis.core.engine.calls.call_thread import at_home
 from themis.core.engine.compiling.compiled import recompile
+from themis.core.engine.compiling.run_datasets import known_in
 from themis.core.engine.retry_policy import is_passing, message_of, retry_after_s
 from themis.core.engine.run import RunExecution
 from themis.core.engine.run_options import Precautions, RunOptions, RunProgress
@@ -185,7 +186,8 @@ async def _run_of(manifest: Manifest, store: RunStore, options: JobOptions) -> R
     snapshot = options.snapshot or store.load_snapshot(manifest.run_id)
     if snapshot is None:
         raise UnknownRunError(run_id=manifest.run_id, nearest="")
-    run = await at_home(lambda: recompile(snapshot, allow_modules=options.allow_modules, folders=folders))
+    known, allow_modules = known_in(store), options.allow_modules
+    run = await at_home(lambda: recompile(snapshot, known, allow_modules=allow_modules, folders=folders))
     # The policy was applied when the job was submitted; every attempt continues from there.
     runtime = payload.runtime.model_copy(update={"existing_run_policy": "auto"})
     run_options = RunOptions(

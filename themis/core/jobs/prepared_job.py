@@ -214,7 +214,7 @@ def _prepare(store: RunStore, snapshot: RunSnapshot, experiment: Experiment) -> 
         act_on_own_edits(runtime.code_changes, stored, snapshot)
     if policy != "rerun" and runtime.code_changes == "refuse":  # else its worker warns
         act_on_edits_elsewhere(runtime.code_changes, store, snapshot)
-    created = add_run(store, snapshot, experiment.title)
+    created = add_run(store, snapshot, experiment.title, experiment.compiled().known_files)
     if stored is not None and (found_here := found_as(snapshot, stored)) != stored:
         store.replace_snapshot(found_here)
     if not created and policy == "error":

@@ -29,7 +29,7 @@ class Side:
 def compiled_side(run: CompiledRun) -> Side:
     """Return the run that a configuration describes."""
     digests = [
-        {case.case_id: digest for case, digest in zip(source.cases_again(known), known.each_digest(), strict=True)}
+        {case.case_id: digest for _, case, digest in source.cases_left(known)}
         for source, known in zip(run.sources, run.fingerprints, strict=True)
     ]
     return Side(run.snapshot, tuple(digests))

@@ -1,10 +1,12 @@
 """Base of every store: methods that follow from the others."""
 
 from abc import ABC
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
+from themis.core.outcomes.end_codes import end_code
 from themis.core.outcomes.stages import Stage, until_name
 from themis.core.results import RunStatus
 from themis.core.stores import projections
@@ -14,6 +16,9 @@ from themis.core.stores.run_locks import RunHolder
 from themis.core.stores.shards.together import job_of_run
 from themis.core.stores.standing import standing
 from themis.core.text.lines import storable
+
+_ENDS_READ = 10_000
+"""Ends of cases that are read together."""
 
 
 def end_columns(through: Stage | None, error: str | None) -> tuple[str | None, str | None]:
@@ -58,6 +63,21 @@ class BaseRunStore(RunStore, ABC):
     def ended_ids_from(self, run_id: str, first: int, limit: int) -> list[tuple[int, int, str]]:
         """Return number, dataset's number and id alone of the same cases as `ends_from`."""
         return [(end.case_no, end.dataset_no, end.case_id) for end in self.ends_from(run_id, first, limit)]
+
+    def ended_cases(self, run_id: str, first: int, stop: int) -> bytes | bytearray:
+        """Return a byte for each case numbered from `first` to before `stop`."""
+        found = bytearray(stop - first)
+        for begin in range(first, stop, _ENDS_READ):
+            for end in self.ends_between(run_id, begin, min(begin + _ENDS_READ, stop)):
+                found[end.case_no - first] = end_code(end.through, failed=end.failed)
+        return found
+
+    def known_file(self, key: str) -> str | None:  # noqa: ARG002
+        """Know no file."""
+        return None
+
+    def keep_known_files(self, files: Mapping[str, str]) -> None:
+        """Keep nothing: each start of a run reads its files in full."""
 
     def resume(self, run_id: str) -> StoredRun | None:
         """Return a run with its finished cases; None when it does not exist."""

@@ -23,6 +23,7 @@ from themis.core.stores.batch_rows import BatchRow
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.judge_call_rows import JudgeCallRow
+from themis.core.stores.resuming import ResumeStore
 from themis.core.stores.run_locks import RunHolder
 from themis.core.stores.shards.port import ShardStore
 
@@ -56,7 +57,7 @@ class StoredRun:
     execution_state: ExecutionState
 
 
-class RunStore(ShardStore, Protocol):
+class RunStore(ResumeStore, ShardStore, Protocol):
     """Keeps runs. Every write is atomic, and repeating it changes nothing."""
 
     @property

@@ -1,12 +1,12 @@
 """JSON objects: one a line (JSONL), or the items of one list."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from themis.core.datasets.case_lines import CaseLines, object_in
 from themis.core.datasets.formats import json_list
-from themis.core.datasets.formats.packed_files import lines_of, probable_packing
+from themis.core.datasets.formats.packed_files import Watch, line_blocks, probable_packing
 from themis.core.errors import DatasetError
 from themis.core.models import Case
 
@@ -16,10 +16,11 @@ _ONE_A_LINE = "cases are JSON objects, one per line (JSONL)"
 class JsonLines:
     """Lines of a file, each with one JSON object, in UTF-8; empty lines do not count."""
 
-    def __init__(self, path: Path, cases: CaseLines) -> None:
-        """Read the lines of the file at `path` as `cases` does; it is not opened yet."""
+    def __init__(self, path: Path, cases: CaseLines, watch: Watch | None = None) -> None:
+        """Read the lines of the file at `path` as `cases` does; it is not opened yet. `watch` see `line_blocks`."""
         self.path = path
         self._cases = cases
+        self._watch = watch
         self.case_again = cases.case_again
         self.mark = hash
 
@@ -29,7 +30,20 @@ class JsonLines:
         Raises:
             DatasetError: the file cannot be read, or a line is too long; raised by the iterator.
         """
-        return lines_of(self.path, skip_blank=True)
+        return ((place, line) for places, lines in self.blocks() for place, line in zip(places, lines, strict=True))
+
+    def blocks(self) -> Iterator[tuple[Sequence[int], Sequence[bytes]]]:
+        """Yield the same lines many at a time: the number of each, and each line.
+
+        Raises:
+            DatasetError: as for the iterator.
+        """
+        for first, lines in line_blocks(self.path, self._watch):
+            places: Sequence[int] = range(first, first + len(lines))
+            if not all(lines) or any(map(bytes.isspace, lines)):  # rare, and a call of each would take as long again
+                places = [place for place, line in zip(places, lines, strict=True) if _is_written(line)]
+                lines = list(filter(_is_written, lines))  # noqa: PLW2901
+            yield places, lines
 
     def where(self, place: int) -> str:
         """Return the file and line."""
@@ -78,6 +92,11 @@ class JsonFile(JsonLines):
             yield from json_list.items_of(self.path)
         except ValueError as error:
             raise DatasetError(where=str(self.path), detail=str(error)) from None
+
+
+def _is_written(line: bytes) -> bool:
+    """Whether a line is more than white space."""
+    return bool(line) and not line.isspace()
 
 
 def _hint(first_line: bytes) -> str:

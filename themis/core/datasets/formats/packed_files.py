@@ -8,11 +8,10 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from themis.core.errors import DatasetError, MissingExtraError
 from themis.core.text.lines import one_line
@@ -23,7 +22,11 @@ BOM = b"\xef\xbb\xbf"
 PACKINGS = (".gz", ".zst")
 """Ends of the names of packed files."""
 
+Watch = Callable[[bytes], object]
+"""Gets the bytes of a file, unpacked, as they are read."""
+
 _BUFFER_BYTES = 1024 * 1024
+_BLOCK_BYTES = 128 * 1024
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2", b"PK\x03\x04": "zip"}
 _END_OF_NAME = {"gzip": ".gz", "zstd": ".zst"}
 
@@ -52,7 +55,7 @@ def probable_packing(beginning: bytes) -> str:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[io.BufferedReader]:
     """Open a file for reading, unpacked.
 
     Raises:
@@ -73,32 +76,63 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         ) from None
 
 
-def lines_of(path: Path, *, skip_blank: bool = False) -> Iterator[tuple[int, bytes]]:
+def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield the number of each line, from 1, and its bytes with the line's end, without a byte order mark.
-
-    Lines of white space alone are numbered, but left out with `skip_blank`.
 
     Raises:
         DatasetError: as `opened`, or a line is longer than `MAX_LINE_BYTES`.
     """
+    for first, lines in line_blocks(path):
+        yield from enumerate(lines, start=first)
+
+
+def line_blocks(path: Path, watch: Watch | None = None) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield the lines of a file many at a time: the number of the first of them, and all of them as in `lines_of`.
+
+    Args:
+        path: the file.
+        watch: gets all bytes of the file.
+
+    Raises:
+        DatasetError: as `opened`, or a line is longer than `MAX_LINE_BYTES`.
+    """
+    number, begun, begun_bytes = 1, list[bytes](), 0
     with opened(path) as file:
-        # Not `for line in file`: that would read a line of any length into memory.
-        for number, line in enumerate(iter(partial(file.readline, MAX_LINE_BYTES + 1), b""), start=1):
-            if len(line) > MAX_LINE_BYTES:
-                raise DatasetError(where=f"{path}:{number}", detail=f"is longer than {MAX_LINE_BYTES // 2**20} MiB")
-            if number == 1:
-                line = line.removeprefix(BOM)  # noqa: PLW2901
-            if not skip_blank or (line and not line.isspace()):
-                yield number, line
+        while data := file.read1(_BLOCK_BYTES):
+            if watch is not None:
+                watch(data)
+            end = data.rfind(b"\n") + 1
+            if end:
+                lines = io.BytesIO(b"".join((*begun, memoryview(data)[:end]))).readlines()
+                _refuse_long(len(lines[0]), path, number)  # the others are within what was read at once
+                yield number, _without_mark(lines, number)
+                number, begun, begun_bytes = number + len(lines), [], 0
+            begun.append(data[end:])
+            begun_bytes += len(data) - end
+            _refuse_long(begun_bytes, path, number)
+    if begun_bytes:
+        yield number, _without_mark([b"".join(begun)], number)
 
 
-def _unpacked(path: Path) -> AbstractContextManager[IO[bytes]]:
+def _without_mark(lines: list[bytes], number: int) -> list[bytes]:
+    """Return lines without the byte order mark at the beginning of the first line of a file."""
+    if number == 1:
+        lines[0] = lines[0].removeprefix(BOM)
+    return lines
+
+
+def _refuse_long(length: int, path: Path, number: int) -> None:
+    if length > MAX_LINE_BYTES:
+        raise DatasetError(where=f"{path}:{number}", detail=f"is longer than {MAX_LINE_BYTES // 2**20} MiB")
+
+
+def _unpacked(path: Path) -> AbstractContextManager[io.BufferedReader]:
     packing = packing_of(path)
     if packing == ".gz":
         return io.BufferedReader(gzip.GzipFile(path, "rb"), _BUFFER_BYTES)
     if packing == ".zst":
         return io.BufferedReader(_zstd(path).ZstdFile(path, "rb"), _BUFFER_BYTES)
-    return path.open("rb", buffering=_BUFFER_BYTES)
+    return io.BufferedReader(io.FileIO(path), _BUFFER_BYTES)
 
 
 def _zstd(path: Path) -> Any:

@@ -13,7 +13,7 @@ from themis.core.engine.cases.pipeline import Parts, generate_context
 from themis.core.engine.cases.prompted import Prepare
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.observers import Observers
-from themis.core.engine.planning import pending_work
+from themis.core.engine.planning import done_cases, pending_work
 from themis.core.engine.reuse import Lenders
 from themis.core.engine.spending import BatchReservation, BatchSpend, Spending
 from themis.core.engine.writer import OutcomeWriter
@@ -119,9 +119,8 @@ class Batching:
 
     def work(self, writer: OutcomeWriter, first: int) -> Iterator[list[CaseWork]]:
         """Yield the cases with work left, a page at a time, from about case number `first` on."""
-        between, lenders = (first, None), self.lenders
-        for left, _ in pending_work(self.run, self.store, writer, Stage.GENERATE, lenders=lenders, between=between):
-            yield left
+        done = done_cases(self.run, self.store, Stage.GENERATE).within(first, None)
+        return pending_work(self.run, self.store, writer, done, lenders=self.lenders)
 
     def writer(self, spend: BatchSpend | None = None) -> OutcomeWriter:
         """Return a writer of outcomes, and of what they cost."""

@@ -1,28 +1,15 @@
 """A compiled run: its snapshot, its live components, and the sources of its cases."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from themis.core.components.asked_model import provider_of
-from themis.core.components.resolution import (
-    GENERATOR,
-    METRIC,
-    PARSER,
-    REDUCER,
-    SELECTOR,
-    Kind,
-    LoadedComponent,
-    load_component,
-)
-from themis.core.components.run_refs import ComponentRefs
 from themis.core.config import EvaluationConfig, ExperimentConfig, GenerationConfig
 from themis.core.configuration.secrets import redact_urls
 from themis.core.datasets import CaseSource
 from themis.core.datasets.fingerprint import DatasetFingerprint
-from themis.core.datasets.first_reading import read_through
-from themis.core.engine.cases.branches import LoadedView
+from themis.core.datasets.known_files import KnownFiles
 from themis.core.engine.cases.pipeline import Parts
+from themis.core.engine.compiling.components import Components, load_components
 from themis.core.engine.compiling.edits import refuse_changed
 from themis.core.engine.compiling.prompt_files import unchanged_files
 from themis.core.engine.compiling.run_continuations import continuation_template, refuse_several
@@ -33,12 +20,7 @@ from themis.core.engine.compiling.run_datasets import (
     stored_source,
     without_passwords,
 )
-from themis.core.engine.compiling.run_judges import (
-    check_judges,
-    load_judges,
-    metric_kinds,
-    refuse_twins,
-)
+from themis.core.engine.compiling.run_judges import metric_kinds
 from themis.core.engine.compiling.run_prompt import (
     block_rendering_of,
     prompt_of,
@@ -46,7 +28,6 @@ from themis.core.engine.compiling.run_prompt import (
     run_prompt,
 )
 from themis.core.engine.compiling.run_secrets import refuse_secrets
-from themis.core.engine.compiling.run_views import load_views
 from themis.core.engine.compiling.seed_count import checked_count
 from themis.core.engine.component_failures import bugs_logged
 from themis.core.errors import DatasetChangedError
@@ -56,69 +37,10 @@ from themis.core.snapshot import PURE, RunIdentity, RunProvenance, RunSnapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Components:
-    """The live components of an experiment."""
-
-    generator: LoadedComponent
-    selector: LoadedComponent | None
-    reducer: LoadedComponent | None
-    parsers: tuple[LoadedComponent, ...]
-    metrics: tuple[LoadedComponent, ...]
-    judges: tuple[LoadedComponent, ...] = ()
-    views: tuple[LoadedView, ...] = ()
-
-    @property
-    def live_judges(self) -> list[Any]:
-        """The judges themselves."""
-        return [judge.live for judge in self.judges]
-
-    @property
-    def providers(self) -> list[str]:
-        """The providers that are asked: the generator's and the judges', as far as they name one."""
-        asked = (provider_of(live) for live in (self.generator.live, *self.live_judges))
-        return [provider for provider in asked if provider is not None]
-
-    def all_views(self) -> list[LoadedView]:
-        """The ways in which an answer is read and scored, those outside of views as the first, with number 0."""
-        return [LoadedView("", 0, self.parsers, self.metrics), *self.views]
-
-    def refs(self) -> ComponentRefs:
-        """The references of the components."""
-        return ComponentRefs(
-            generator=self.generator.ref,
-            selector=self.selector.ref if self.selector else None,
-            reducer=self.reducer.ref if self.reducer else None,
-            parsers=[parser.ref for parser in self.parsers],
-            metrics=[metric.ref for metric in self.metrics],
-            judge_models=[judge.ref for judge in self.judges],
-            views={view.name: view.refs() for view in self.views},
-        )
-
-    def check_unchanged(self) -> None:
-        """Compare each component with its state when it was loaded.
-
-        Raises:
-            FingerprintChangedError: the identity of one has changed.
-        """
-        for component in self.each():
-            refuse_changed(component.reference_now(where="experiment"), component.ref, where="experiment")
-
-    def uses(self) -> list[str]:
-        """The names of the components, and of those inside them; live objects have none."""
-        return [use for component in self.each() for use in component.uses()]
-
-    def each(self) -> list[LoadedComponent]:
-        """The components of all stages and views, without those inside them."""
-        evaluating = (component for view in self.all_views() for component in (*view.parsers, *view.metrics))
-        stages = (self.generator, self.selector, self.reducer, *evaluating, *self.judges)
-        return [component for component in stages if component is not None]
-
-
-@dataclass(frozen=True, slots=True)
 class CompiledRun:
     """Parts of a run; `fingerprints` are of the content of `sources`, `stored` is what it was recompiled from.
 
-    `finder` finds the files that its prompts name.
+    `finder` finds the files that its prompts name; `known_files` is to be kept in its store, see `KnownFiles`.
     """
 
     snapshot: RunSnapshot
@@ -127,6 +49,7 @@ class CompiledRun:
     fingerprints: tuple[DatasetFingerprint, ...]
     stored: RunSnapshot | None = None
     finder: MediaFinder | None = None
+    known_files: Mapping[str, str] = field(default_factory=dict)
 
     def parts(self) -> Parts:
         """The parts that the pipeline needs."""
@@ -157,50 +80,21 @@ class CompiledRun:
         return replace(self, snapshot=self.snapshot.model_copy(update={"datasets": datasets}))
 
 
-def load_components(
-    generation: GenerationConfig,
-    evaluation: EvaluationConfig,
-    *,
-    allow_modules: Sequence[str] | None = None,
-    folders: Sequence[str] = (),
-) -> Components:
-    """Load the components that a configuration names; `folders` may hold their files, besides their modules.
-
-    Raises:
-        ComponentError: one cannot be loaded, or is of the wrong kind.
-        ConfigError: two metrics or judges have the same id, or a metric asks a judge and there is none.
-    """
-
-    def load(spec: object, kind: Kind, where: str) -> LoadedComponent:
-        return load_component(spec, kind, where=where, allow_modules=allow_modules, folders=folders)
-
-    parsers = [load(spec, PARSER, f"evaluation.parsers.{no}") for no, spec in enumerate(evaluation.parsers)]
-    metrics = [load(spec, METRIC, f"evaluation.metrics.{no}") for no, spec in enumerate(evaluation.metrics)]
-    refuse_twins([metric.ref for metric in metrics], METRIC.name, "evaluation.metrics")
-    found = Components(
-        generator=load(generation.generator, GENERATOR, "generation.generator"),
-        selector=load(generation.selector, SELECTOR, "generation.selector")
-        if generation.selector is not None
-        else None,
-        reducer=load(generation.reducer, REDUCER, "generation.reducer") if generation.reducer is not None else None,
-        parsers=tuple(parsers),
-        metrics=tuple(metrics),
-        judges=load_judges(evaluation.judge_models, load),
-        views=load_views(evaluation.views, load, {metric.ref.component_id for metric in metrics}),
-    )
-    check_judges(found.generator, found.selector, found.metrics, found.judges)
-    return found
-
-
 @bugs_logged()
 def compile_run(
-    config: ExperimentConfig, provenance: RunProvenance, *, where: str = "experiment", folders: Sequence[str] = ()
+    config: ExperimentConfig,
+    provenance: RunProvenance,
+    known: KnownFiles | None = None,
+    *,
+    where: str = "experiment",
+    folders: Sequence[str] = (),
 ) -> CompiledRun:
     """Compile the run that a configuration describes: load its components, and read its datasets once.
 
     Args:
         config: the experiment.
         provenance: the environment of the run.
+        known: reads the datasets, so that files of which it knows the content are not looked through.
         where: the beginning of error messages.
         folders: folders that may hold files named by components, besides their modules.
 
@@ -215,7 +109,8 @@ def compile_run(
     components = load_components(generation, evaluation, folders=folders)
     specs = [without_passwords(dataset) for dataset in config.datasets]
     sources = tuple(source_of(dataset) for dataset in specs)
-    fingerprints = tuple(read_through(source) for source in sources)
+    known = known or KnownFiles()
+    fingerprints = tuple(known.read(source) for source in sources)
     datasets = [snapshot_dataset(*of_one) for of_one in zip(specs, sources, fingerprints, strict=True)]
     refuse_unusable(datasets, sources, where)
     refs, kinds = components.refs(), metric_kinds(components.metrics, count)
@@ -251,12 +146,17 @@ def compile_run(
         media_folder=None if templates is None or templates.prompt.media is None else media_folder,
     )
     finder = None if templates is None else templates.finder
-    return CompiledRun(with_derived_seeds(snapshot), components, sources, fingerprints, finder=finder)
+    made = with_derived_seeds(snapshot)
+    return CompiledRun(made, components, sources, fingerprints, finder=finder, known_files=known.found)
 
 
 @bugs_logged()
 def recompile(
-    snapshot: RunSnapshot, *, allow_modules: Sequence[str] | None = None, folders: Sequence[str] = ()
+    snapshot: RunSnapshot,
+    known: KnownFiles | None = None,
+    *,
+    allow_modules: Sequence[str] | None = None,
+    folders: Sequence[str] = (),
 ) -> CompiledRun:
     """Compile a stored run again in this process, and check it against its snapshot.
 
@@ -291,10 +191,11 @@ def recompile(
     for place, expected in refs.all().items():
         refuse_changed(found_refs.all()[place], expected, where=place)
     sources = tuple(stored_source(dataset, allow_modules) for dataset in snapshot.datasets)
-    fingerprints = tuple(read_through(source) for source in sources)
+    known = known or KnownFiles()
+    fingerprints = tuple(known.read(source) for source in sources)
     for found, dataset in zip(fingerprints, snapshot.datasets, strict=True):
         if found.content != dataset.content:
             raise DatasetChangedError(where=dataset.place or "store", dataset_id=dataset.dataset_id)
     finder = unchanged_files(identity.prompt, sources, snapshot.media_folder)
     here = snapshot.model_copy(update={"component_refs": found_refs})
-    return CompiledRun(here, components, sources, fingerprints, stored=snapshot, finder=finder)
+    return CompiledRun(here, components, sources, fingerprints, stored=snapshot, finder=finder, known_files=known.found)

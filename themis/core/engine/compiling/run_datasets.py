@@ -8,9 +8,16 @@ from themis.core.configuration.secrets import redact_urls
 from themis.core.dataset_config import DatasetFile, DatasetGiven, DatasetLoader, DatasetOnHub
 from themis.core.datasets import CaseSource, FileSource, InlineSource, LoaderSource
 from themis.core.datasets.fingerprint import DatasetFingerprint
+from themis.core.datasets.known_files import KnownFiles
 from themis.core.errors import ConfigError
 from themis.core.models import Dataset
 from themis.core.snapshot import SnapshotDataset
+from themis.core.stores.protocol import RunStore
+
+
+def known_in(store: RunStore | None) -> KnownFiles:
+    """What reads datasets with the help of what a store knows of their files; the store is not made for it."""
+    return KnownFiles(None if store is None else lambda key: store.known_file(key) if store.is_there else None)
 
 
 def source_of(spec: DatasetGiven) -> CaseSource:

@@ -1,6 +1,7 @@
 """Names of runs in a store: the one that was given, else one that is made, which tells a run from those like it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from themis.core.snapshot import RunIdentity, RunSnapshot
@@ -14,14 +15,17 @@ _SHOWN_CHARACTERS = 24
 _MODEL = ("model_id", "model")
 """Arguments of a generator that say which model it asks."""
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 _WORDS = {"generation_prompt_spec": "prompt", "evaluation_prompt_spec": "judge-prompt", "judge_models": "judge"}
 
 
-def add_run(store: RunStore, snapshot: RunSnapshot, title: Title) -> bool:
+def add_run(store: RunStore, snapshot: RunSnapshot, title: Title, known_files: Mapping[str, str] = _NONE) -> bool:
     """Add a run to a store with its name and labels; False when it exists already.
 
-    A run keeps its first name and labels; only one without a name, of an earlier version, gets them later.
+    A run keeps its first name and labels; only one without a name, of an earlier version, gets them later. The store
+    keeps what is known of the run's files, see `KnownFiles`.
     """
+    store.keep_known_files(known_files)
     record = store.load_run(snapshot.run_id)
     if record is not None and record.name is not None:
         return False

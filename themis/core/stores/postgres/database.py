@@ -22,6 +22,7 @@ from themis.core.stores.sql.thread_connections import ThreadConnections
 from themis.core.text.lines import is_storable
 
 DIALECT = Dialect(
+    numbers_text="string_agg(CAST({} AS TEXT), ',')",
     clock_ms="CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)",
     fence_lock=" FOR SHARE",
     change_lock=" FOR NO KEY UPDATE",

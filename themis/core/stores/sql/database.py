@@ -57,10 +57,12 @@ class Dialect(NamedTuple):
 
     Attributes:
         clock_ms: the database's own clock, in milliseconds since 1970 UTC; not that of the transaction's beginning.
+        numbers_text: an aggregate of a column, whose name goes into it: its whole numbers with commas between them.
         fence_lock: ends the statement that reads a claim's version: until the commit nobody may change the job.
         change_lock: ends the statement that reads a job in order to change it.
     """
 
     clock_ms: str
+    numbers_text: str
     fence_lock: str = ""
     change_lock: str = ""

@@ -22,6 +22,7 @@ from themis.core.stores.protocol import RunRecord
 from themis.core.stores.snapshot_blobs import get_snapshot, put_snapshot
 from themis.core.stores.sql import run_statements as sql
 from themis.core.stores.sql.database import Dialect, SqlDatabase
+from themis.core.stores.sql.ended_cases import read_ended
 from themis.core.stores.sql.jobs import SqlJobStore
 from themis.core.stores.sql.judge_call_statements import DELETE_JUDGE_CALLS
 from themis.core.stores.sql.reading_statements import AFTER_ANY_RUN, SELECT_RUNS_BEFORE
@@ -160,6 +161,10 @@ class SqlRunStore(ReplayRows, Shards, ABC):
     def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
         """Return the ends of the cases numbered from `first` to before `stop`, in order."""
         return case_ends(self._open().query(sql.SELECT_CASES, (self._run_no(run_id), first, stop)))
+
+    def ended_cases(self, run_id: str, first: int, stop: int) -> bytearray:
+        """Return a byte for each case numbered from `first` to before `stop`."""
+        return read_ended(self._open().query, self._dialect, self._run_no(run_id), first, stop)
 
     def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
         """Return the next `limit` ended cases numbered `first` or higher, in order."""

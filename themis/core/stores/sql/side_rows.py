@@ -15,6 +15,7 @@ from themis.core.stores.judge_call_rows import JudgeCallRow
 from themis.core.stores.protocol import RunRecord
 from themis.core.stores.sql import run_statements as sql
 from themis.core.stores.sql.database import SqlDatabase
+from themis.core.stores.sql.job_statements import SELECT_META, TOUCH_META
 from themis.core.stores.sql.judge_call_statements import (
     DELETE_JUDGE_CALLS_OF,
     SAVE_JUDGE_CALL,
@@ -27,6 +28,9 @@ from themis.core.stores.sql.row_values import run_record
 from themis.core.stores.sql.short_texts import shortened
 from themis.core.text.lines import storable
 from themis.core.text.run_names import labels_text
+
+_KNOWN_FILE = "file "
+"""The beginning of the keys of known files in `store_meta`."""
 
 
 class SideRows(BaseRunStore, ABC):
@@ -128,6 +132,17 @@ class SideRows(BaseRunStore, ABC):
         """Save the calibration of a judge and rubric, in place of an earlier one."""
         with self.transaction() as connection:
             connection.execute(sql.SAVE_CALIBRATION, (key, calibration))
+
+    def known_file(self, key: str) -> str | None:
+        """Return what was kept under a key; None when there is nothing."""
+        row = self._open().query_one(SELECT_META, (_KNOWN_FILE + key,))
+        return str(row[0]) if row else None
+
+    def keep_known_files(self, files: Mapping[str, str]) -> None:
+        """Keep short texts by their keys."""
+        if files:
+            with self.transaction() as connection:
+                connection.executemany(TOUCH_META, [(_KNOWN_FILE + key, text) for key, text in files.items()])
 
     def calibrations(self) -> dict[str, str]:
         """Return the calibrations of all judges and rubrics, by their keys."""

@@ -5,7 +5,10 @@ from themis.core.stores.sql.jobs import SqlJobStore
 from themis.core.stores.sqlite.database import Database
 
 # A transaction has the one writer's place from its beginning: what it reads, nobody else changes.
-DIALECT = Dialect(clock_ms="CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)")
+DIALECT = Dialect(
+    clock_ms="CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)",
+    numbers_text="group_concat({})",
+)
 
 
 class SqliteJobStore(SqlJobStore):
