@@ -40,8 +40,6 @@ class Generator:
 
     component_id = "test/shared_breaker"
     version = "1"
-    provider_key = "lab:shared"
-    model_id = "shared"
 
     def fingerprint(self) -> str:
         """Never changes."""
