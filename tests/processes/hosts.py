@@ -51,7 +51,8 @@ class Host:
         self.name = name
         self.folder = folder
         self._options = options
-        self._environment = {**os.environ, "HOME": str(folder), "LAB_HOST": name, **environment}
+        own = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "LAB_HOST": name}
+        self._environment = {**os.environ, **own, **environment}
         self._process: subprocess.Popen[bytes] | None = None
         self._said_before = 0
         folder.mkdir()
