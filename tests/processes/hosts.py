@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from themis.core.queue.folder.cases_in_flight import IN_FLIGHT
 
 REPOSITORY = Path(__file__).parents[2]
 INIT = """
@@ -48,7 +51,8 @@ class Host:
         self.name = name
         self.folder = folder
         self._options = options
-        self._environment = {**os.environ, "HOME": str(folder), "LAB_HOST": name, **environment}
+        own = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "LAB_HOST": name}
+        self._environment = {**os.environ, **own, **environment}
         self._process: subprocess.Popen[bytes] | None = None
         self._said_before = 0
         folder.mkdir()
@@ -65,10 +69,15 @@ class Host:
             )  # fmt: skip
 
     def kill(self) -> None:
-        """End everything on it at once, as a loss of power does."""
+        """End everything on it at once, as a loss of power does: of what is noted in mapped files nothing is left.
+
+        The machine stays up, and with it the boot id, by which a host tells such notes from those of a dead process.
+        """
         if self._process is not None:
             self._process.kill()
             self._process.wait(30.0)
+            for notes in list(self.folder.rglob(IN_FLIGHT)):
+                shutil.rmtree(notes, ignore_errors=True)
 
     def freeze(self) -> None:
         """Let nothing on it go on until `thaw`."""

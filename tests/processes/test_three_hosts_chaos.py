@@ -55,6 +55,8 @@ class Slow:
 
 ROWS = "SELECT case_no, stage, item, ok, value, output, category FROM outcomes {where} ORDER BY case_no, stage, item"
 
+FAILED = "SELECT case_id, category FROM outcomes JOIN cases USING (run_no, case_no) WHERE category IS NOT NULL"
+
 GENERATED = """
 SELECT cases.case_id, extract(epoch FROM pg_xact_commit_timestamp(outcomes.xmin))
 FROM outcomes JOIN cases USING (run_no, case_no) WHERE outcomes.stage = %s
@@ -240,6 +242,7 @@ def test_three_hosts_a_server_and_its_standby_are_struck_and_each_experiment_is_
 
 def assert_promise(chaos: Chaos, experiments: int) -> None:
     """Every case has one result, every job one end, and no case was generated again after its result was committed."""
+    assert chaos.ask(FAILED) == []
     assert chaos.ask("SELECT status, count(*) FROM runs GROUP BY status") == [("completed", experiments)]
     ends = chaos.ask("SELECT job_no, count(*) FROM job_attempts WHERE cause = 'done' GROUP BY job_no")
     assert sorted(count for _, count in ends) == [1] * experiments * chaos.shards

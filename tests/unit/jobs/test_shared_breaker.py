@@ -40,8 +40,6 @@ class Generator:
 
     component_id = "test/shared_breaker"
     version = "1"
-    provider_key = "lab:shared"
-    model_id = "shared"
 
     def fingerprint(self) -> str:
         """Never changes."""
@@ -121,8 +119,9 @@ def test_failures_in_a_row_over_all_shards_stop_the_run_for_one_reason(tmp_path:
     assert record.error == f"shard 3 of 4: {reason}, and 1 more shards failed"
 
 
-def test_a_success_of_any_shard_ends_the_row_of_all(tmp_path: Path) -> None:
-    FAILING.update(set(range(CASES)) - {5, 10})
+@pytest.mark.parametrize("well", [{5, 10}, {4, 5, 6, 7}])
+def test_a_success_of_any_shard_ends_the_row_of_all(tmp_path: Path, well: set[int]) -> None:
+    FAILING.update(set(range(CASES)) - well)
     run_id = submitted(tmp_path, 6)
     run_all(tmp_path)
     assert len(CALLS) == CASES

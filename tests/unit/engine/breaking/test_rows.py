@@ -133,7 +133,17 @@ def test_a_reason_is_the_error_that_the_shard_that_stopped_ended_with(reason: Re
 
 
 def test_what_a_later_version_adds_is_left_out() -> None:
-    text = '{"v":1,"rows":{"generate":["a",2]},"stop":[1,5,{"kind":"new","detail":"d","why":3},7],"more":1}'
+    text = '{"v":1,"rows":{"generate":["a",2]},"stop":[5,{"kind":"new","detail":"d","why":3},7],"more":1}'
     stop = SharedRows.read(text).stop
     assert stop is not None
     assert "d" in str(stop.reason.error)
+
+
+def test_each_stop_of_a_run_can_be_told_from_the_one_before() -> None:
+    found = SharedRows()
+    times = []
+    for now_ms in (5, 5, 3):
+        found.stop_for(REPEATED, now_ms)
+        assert found.stop is not None
+        times.append(found.stop.at_ms)
+    assert times == [5, 6, 7]

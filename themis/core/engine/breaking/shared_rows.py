@@ -22,14 +22,12 @@ class Stop(NamedTuple):
     """Stop of a run by one of its shards.
 
     Attributes:
-        number: counts the stops of the run.
+        at_ms: milliseconds since 1970 UTC; tells it from the others of the run.
         reason: why it is stopped.
-        at_ms: milliseconds since 1970 UTC.
     """
 
-    number: int
-    reason: Reason
     at_ms: int
+    reason: Reason
 
     def holds(self, now_ms: int) -> bool:
         """Whether a shard that begins now must not ask: nothing mends the reason by itself, or it was just now."""
@@ -56,15 +54,15 @@ class SharedRows:
         document = json.loads(text) if text else {}
         found = cls({name: (str(kind), int(count)) for name, (kind, count) in document.get("rows", {}).items()})
         if document.get("stop"):
-            number, at_ms, reason = document["stop"][:3]
+            at_ms, reason = document["stop"][:2]
             known = {name: reason[name] for name in Reason._fields if name in reason}
-            found.stop = Stop(int(number), Reason(**known), int(at_ms))
+            found.stop = Stop(int(at_ms), Reason(**known))
         return found
 
     def text(self) -> str:
         """Return what a store keeps."""
         stop = self.stop
-        said = None if stop is None else [stop.number, stop.at_ms, stop.reason._asdict()]
+        said = None if stop is None else [stop.at_ms, stop.reason._asdict()]
         return compact_json({"v": 1, "rows": self.rows, "stop": said})
 
     def add(self, told: Mapping[str, Stretch], now_ms: int) -> None:
@@ -81,5 +79,7 @@ class SharedRows:
 
     def stop_for(self, reason: Reason, now_ms: int) -> None:
         """Stop the run; its rows start over when it continues."""
-        self.stop = Stop(1 + (self.stop.number if self.stop is not None else 0), reason, now_ms)
+        if self.stop is not None:
+            now_ms = max(now_ms, self.stop.at_ms + 1)
+        self.stop = Stop(now_ms, reason)
         self.rows = {}

@@ -32,7 +32,7 @@ class OtherShards:
         self._run_id = run_id
         self._fence = fence
         self._failures = failures
-        self._seen = 0
+        self._seen: int | None = None
 
     @property
     def is_stopping(self) -> bool:
@@ -48,7 +48,7 @@ class OtherShards:
         stop = self._read().stop
         if stop is None:
             return
-        self._seen = stop.number
+        self._seen = stop.at_ms
         if stop.holds(now_ms()):
             raise stop.reason.error
 
@@ -83,7 +83,7 @@ class OtherShards:
         return found.stop
 
     def _is_new(self, stop: Stop | None) -> bool:
-        return stop is not None and stop.number > self._seen
+        return stop is not None and stop.at_ms != self._seen
 
     def _read(self) -> SharedRows:
         return SharedRows.read(self._store.failure_rows(self._run_id))
