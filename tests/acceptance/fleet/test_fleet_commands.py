@@ -29,6 +29,11 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         (("up", "--on", "slurm", "--image", "themis"), "--image is for --on kubernetes, not for slurm"),
         (("up", "--on", "slurm", "--name", "My fleet"), "a name is at most 40"),
         (("up", "--on", "kubernetes"), "use a queue in Postgres"),
+        (
+            ("up", "--on", "kubernetes", *QUEUE, "--version-mismatch", "refuse", "--max", "2"),
+            "KEDA cannot compare versions",
+        ),
+        (("up", "--on", "ray", "--engine-option", "tpu=-1"), "tpu=-1 is not a resource"),
         (("scale", "--on", "kubernetes", *QUEUE), "a fleet adjusts its size by itself"),
         (("status", "--on", "slurm"), "squeue is not on this machine"),
         (("down", "--on", "kubernetes"), "install kubectl"),

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.waiting import text_of
+from tests.support.waiting import text_of, until
 from themis.core.errors import EngineError, EngineMissingError, FleetError
 from themis.core.queue.model.queue_place import RowsPlace
 from themis.fleet.ray.engine import RayEngine
 from themis.fleet.ray.guard import END, NOW
-from themis.fleet.ray.scaler import worker_options
+from themis.fleet.ray.scaler import Scaler, worker_options
 from themis.fleet.ray.worker_actor import difference, versions_here
 from themis.fleet.spec import FleetSpec
 
@@ -90,9 +90,27 @@ def test_a_node_of_other_versions_says_in_what_they_differ() -> None:
     assert "python" not in told
 
 
-def test_what_is_no_resource_is_refused() -> None:
-    with pytest.raises(FleetError, match="tpu=many is not a resource"):
-        RayEngine().up(spec(engine_options={"tpu": "many"}))
+@pytest.mark.parametrize("amount", ["many", "0", "-1", "nan", "inf", ""])
+def test_what_is_no_resource_is_refused(amount: str) -> None:
+    with pytest.raises(FleetError, match=f"tpu={amount} is not a resource"):
+        RayEngine().up(spec(engine_options={"tpu": amount}))
+
+
+def test_a_scaler_says_what_keeps_it_from_starting_workers_and_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+
+    def start(_: Scaler) -> None:
+        looks.append(1)
+        if len(looks) == 1:
+            msg = "Traceback\nno such resource"
+            raise ValueError(msg)
+
+    monkeypatch.setattr(Scaler, "_hear_of_started", lambda _: None)
+    monkeypatch.setattr(Scaler, "_start_missing", start)
+    scaler = Scaler(spec(), versions_here(), every_s=3600.0)
+    until(lambda: scaler.status()["notes"] == ["workers cannot be started: no such resource"], "it to say so")
+    scaler.size(spec(), versions_here())
+    until(lambda: scaler.status()["notes"] == [], "it to have looked again")
 
 
 def test_an_address_at_which_nobody_listens_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

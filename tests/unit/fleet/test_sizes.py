@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from themis.core.errors import FleetError, TagError
+from themis.core.errors import FleetError, QueueRootError, TagError
 from themis.core.monitor.places.demand import Demand
-from themis.fleet.sizing import Missing, missing, wanted
+from themis.fleet.sizing import Missing, demand_of, missing, wanted, why_none
 from themis.fleet.spec import FleetSpec
 from themis.fleet.worker_words import worker_words
 
@@ -30,6 +30,30 @@ def test_there_is_a_slot_for_each_job_within_the_bounds(ready: int, running: int
 )
 def test_workers_below_the_minimum_stay_and_none_is_ended(there: int, expected: Missing) -> None:
     assert missing(spec(minimum=2, maximum=16), Demand(5, 0), there) == expected
+
+
+@pytest.mark.parametrize(
+    ("place", "demand", "there", "told"),
+    [
+        ("nowhere", Demand(0, 0), 0, "there is no queue at"),
+        (".", Demand(0, 0), 0, "no job waits for such workers"),
+        (".", Demand(0, 0, ("needs a worker with the tag gpu",)), 0, "would leave jobs that wait: one needs a worker"),
+        (".", Demand(0, 0, ("a", "b", "c")), 0, "one a; and 2 other reasons"),
+        (".", Demand(1, 0), 1, "this fleet has 1 worker already"),
+        (".", Demand(1, 0), 0, None),
+    ],
+)
+def test_a_fleet_that_starts_nobody_says_why(
+    tmp_path: Path, place: str, demand: Demand, there: int, told: str | None
+) -> None:
+    found = why_none(spec(place=tmp_path / place, maximum=4), demand, there)
+    assert found is None if told is None else told in (found or "")
+
+
+def test_a_file_in_the_place_of_a_queue_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "experiment.yaml").touch()
+    with pytest.raises(QueueRootError, match="is not a folder"):
+        demand_of(spec(place=tmp_path / "experiment.yaml"))
 
 
 @pytest.mark.parametrize("name", ["", "Big", "1st", "a.b", "a_b", "ends-", "x" * 41, "x\n", 'x"'])

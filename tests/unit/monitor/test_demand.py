@@ -50,6 +50,7 @@ def test_jobs_are_wanted_by_those_workers_alone_that_have_their_tags(here: Here)
     submit(here, "two", "gpu", "big")
     assert [demand(here, *tags).ready for tags in ((), ("gpu",), ("big", "gpu"))] == [1, 2, 3]
     assert demand(here, "big", "gpu", limit=2).ready == 2
+    assert demand(here, "gpu").left == ("needs a worker with the tag big",)
 
 
 def test_a_job_is_wanted_when_its_time_has_come_and_the_queue_is_not_paused(here: Here) -> None:

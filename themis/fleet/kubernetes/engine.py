@@ -16,6 +16,7 @@ from themis.fleet.spec import FleetSpec
 SECRET = "themis-credentials"  # noqa: S105  # the name of one
 
 _ADVICE = "install kubectl, and have it know the cluster"
+_NO_CLUSTER = "kubectl config get-contexts says which clusters it knows, and which one it asks"
 _ACTIVE = frozenset({"pending", "running", "unknown"})
 _SCALED = ("scaledjob.keda.sh", "triggerauthentication.keda.sh")
 
@@ -97,7 +98,7 @@ class KubernetesEngine:
                 raise
 
     def _kubectl(self, *words: str, text: str | None = None) -> str:
-        return run("Kubernetes", ["kubectl", *self._where, *words], advice=_ADVICE, text=text)
+        return run("Kubernetes", ["kubectl", *self._where, *words], advice=_ADVICE, no_cluster=_NO_CLUSTER, text=text)
 
 
 class _Readable(yaml.SafeDumper):

@@ -1,6 +1,7 @@
 """Ray as an engine: an actor for each worker, and one that starts them. The library is an extra, imported when used."""
 
 import logging
+import math
 import os
 import socket
 from pathlib import Path
@@ -14,13 +15,13 @@ from themis.fleet.engine import Ended, FleetStatus, PlacedWorker, Started
 from themis.fleet.ray.scaler import LOOK_EVERY_S, Scaler, worker_names, worker_options
 from themis.fleet.ray.worker_actor import NAMESPACE, scaler_name, versions_here
 from themis.fleet.reaching import check_reachable
-from themis.fleet.sizing import demand_of, wanted
+from themis.fleet.sizing import demand_of, missing, why_none
 from themis.fleet.spec import FleetSpec
 from themis.fleet.worker_words import worker_words
 
 _PATIENCE_S = 20.0
 _LISTENING_S = 5.0
-_BEGIN = "start one with ray start --head, or name another: --address"
+_BEGIN = "start one with ray start --head, or name another by --address or RAY_ADDRESS"
 
 
 class RayEngine:
@@ -53,7 +54,8 @@ class RayEngine:
             if isinstance(spec.place, Path):
                 hosts = {node["NodeManagerHostname"] for node in ray.nodes() if node["Alive"]}
                 check_reachable(spec.place, "Ray", other_nodes=hosts - {socket.gethostname()})
-            count = wanted(spec, demand_of(spec))
+            demand, there = demand_of(spec), len(worker_names(spec.name))
+            count = missing(spec, demand, there).workers
             scaler = _actor(ray, scaler_name(spec.name))
             if scaler is None:
                 options = _scaler_options()
@@ -65,7 +67,8 @@ class RayEngine:
         if told is None:
             hint = "Ray has not placed the scaler yet; see `themis fleet status --on ray`"
             return Started((scaler_name(spec.name),), count, (hint,))
-        return Started((scaler_name(spec.name),), count, tuple(told["notes"]))
+        why_not = why_none(spec, demand, there)
+        return Started((scaler_name(spec.name),), count, (*told["notes"], *([why_not] if why_not else [])))
 
     def status(self, name: str) -> FleetStatus:
         """Return the actors of a fleet, and what its scaler has to say."""
@@ -110,7 +113,8 @@ class RayEngine:
             withdrawn = tuple(one for one, (_, call) in asked.items() if call not in done)
             for one in withdrawn:
                 ray.kill(asked[one][0], no_restart=True)
-        return Ended(withdrawn, tuple(one for one in asked if one not in withdrawn))
+        hints = () if scaler is None else (f"{scaler_name(name)}, which started its workers, has ended",)
+        return Ended(withdrawn, tuple(one for one in asked if one not in withdrawn), hints)
 
 
 class _Connection:
@@ -131,7 +135,8 @@ class _Connection:
                 configure_logging=False, **more,
             )  # fmt: skip
         except Exception as error:
-            detail = f"no cluster at {address}: {one_line(str(error))[:200]}; {_BEGIN}"
+            where = "on this machine" if address == "auto" else f"at {address}: {one_line(str(error))[:200]}"
+            detail = f"no cluster {where}; {_BEGIN}"
             raise EngineError(engine="Ray", detail=detail) from error
         self._ray = ray
         return ray
@@ -199,7 +204,9 @@ def _result(ray: Any, call: Any) -> dict[str, Any] | None:
 def _check(spec: FleetSpec) -> None:
     for name, amount in spec.engine_options.items():
         try:
-            float(amount)
+            is_amount = 0 < float(amount) < math.inf
         except ValueError:
+            is_amount = False
+        if not is_amount:
             detail = f"{name}={amount} is not a resource of Ray with its amount, as in --engine-option tpu=1"
-            raise FleetError(fleet=spec.name, detail=detail) from None
+            raise FleetError(fleet=spec.name, detail=detail)

@@ -89,6 +89,8 @@ class Scaler:
                     self._start_missing()
             except (OSError, ThemisError) as error:
                 self._trouble = f"the queue cannot be looked at from Ray: {error}"
+            except Exception as error:  # noqa: BLE001  # whatever Ray does not take is said, and tried later
+                self._trouble = f"workers cannot be started: {str(error).strip().splitlines()[-1]}"
             self._woken.wait(self._every_s)
 
     def _start_missing(self) -> None:

@@ -12,11 +12,14 @@ from themis.core.errors import FleetError
 from themis.fleet.engine import Ended, FleetStatus, PlacedWorker, Started
 from themis.fleet.programs import run
 from themis.fleet.reaching import check_reachable
-from themis.fleet.sizing import demand_of, missing
+from themis.fleet.sizing import demand_of, missing, why_none
 from themis.fleet.slurm.script import batch_script, job_name
 from themis.fleet.spec import FleetSpec
 
-_ADVICE = "fleets on Slurm are started where Slurm's commands are, usually on a login node"
+_WHAT_TO_DO = {
+    "advice": "fleets on Slurm are started where Slurm's commands are, usually on a login node",
+    "no_cluster": "fleets on Slurm are started where Slurm is set up, usually on a login node",
+}
 _FORMAT = "%i|%T|%N|%r|%M"
 _ENDED = frozenset(
     {"boot_fail", "cancelled", "completed", "deadline", "failed", "node_fail", "out_of_memory", "preempted", "timeout"}
@@ -38,27 +41,32 @@ class SlurmEngine:
 
     def up(self, spec: FleetSpec) -> Started:
         """Submit the workers that are missing now."""
-        started = self.scale(spec)
+        started, why_not = self._started(spec)
         if spec.minimum == spec.maximum:
             return started
         hint = "the fleet grows when `themis fleet scale` is called again with the same options, each minute by cron"
-        return Started(started.submitted, started.workers, (*started.hints, hint))
+        return Started(started.submitted, started.workers, (hint,) if why_not is None else (why_not, hint))
 
     def scale(self, spec: FleetSpec) -> Started:
         """Submit the workers that are missing: an array of those that stay, and one of those that end without work."""
+        return self._started(spec)[0]
+
+    def _started(self, spec: FleetSpec) -> tuple[Started, str | None]:
+        """Submit the workers that are missing; return them, and why there are none."""
         _check(spec)
         if isinstance(spec.place, Path):
             check_reachable(spec.place, "Slurm", other_nodes=_other_nodes())
         there = self.status(spec.name).active
-        add = missing(spec, demand_of(spec), there)
+        demand = demand_of(spec)
+        add = missing(spec, demand, there)
         parts = [(add.lasting, True), (add.passing, False)]
         submitted = [_submit(batch_script(spec, count, lasting=lasting)) for count, lasting in parts if count]
-        return Started(tuple(submitted), add.workers)
+        return Started(tuple(submitted), add.workers), why_none(spec, demand, there)
 
     def status(self, name: str) -> FleetStatus:
         """Return the elements of the fleet's arrays."""
         words = ["squeue", "--noheader", "--array", "--me", "--states=all", f"--name={job_name(name)}"]
-        printed = run("Slurm", [*words, f"--format={_FORMAT}"], advice=_ADVICE)
+        printed = run("Slurm", [*words, f"--format={_FORMAT}"], **_WHAT_TO_DO)
         return FleetStatus(tuple(_workers(printed)))
 
     def down(self, name: str, *, now: bool) -> Ended:
@@ -68,10 +76,10 @@ class SlurmEngine:
         running = tuple(worker.id for worker in workers if worker.node is not None)
         if waiting:
             # Those alone that still wait when Slurm looks: others have a worker to end in order.
-            run("Slurm", ["scancel", "--quiet", "--state=PENDING", *waiting], advice=_ADVICE)
+            run("Slurm", ["scancel", "--quiet", "--state=PENDING", *waiting], **_WHAT_TO_DO)
         if running:
             how = [] if now else ["--batch", "--signal=USR2"]
-            run("Slurm", ["scancel", "--quiet", *how, *running], advice=_ADVICE)
+            run("Slurm", ["scancel", "--quiet", *how, *running], **_WHAT_TO_DO)
         return Ended(waiting, running)
 
 
@@ -87,12 +95,12 @@ def _check(spec: FleetSpec) -> None:
 
 def _submit(script: str) -> str:
     """Submit a script; return the number of its job."""
-    return run("Slurm", ["sbatch", "--parsable"], advice=_ADVICE, text=script).strip().partition(";")[0]
+    return run("Slurm", ["sbatch", "--parsable"], **_WHAT_TO_DO, text=script).strip().partition(";")[0]
 
 
 def _other_nodes() -> set[str]:
     """Return the nodes of the cluster that are not this machine."""
-    printed = run("Slurm", ["sinfo", "--noheader", "--Node", "--format=%N"], advice=_ADVICE)
+    printed = run("Slurm", ["sinfo", "--noheader", "--Node", "--format=%N"], **_WHAT_TO_DO)
     return {name for name in printed.split() if name != socket.gethostname().partition(".")[0]}
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from themis.core.errors import ManifestError, NewerManifestError
@@ -24,15 +24,45 @@ class Demand:
     Attributes:
         ready: jobs that such a worker could take now; none while the queue is paused.
         running: jobs that those workers run, and those that nobody runs any more, which any worker would recover.
+        left: why such a worker would leave jobs that it could take otherwise, each reason once.
     """
 
     ready: int
     running: int
+    left: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def jobs(self) -> int:
         """Number of jobs for which there should be a slot."""
         return self.ready + self.running
+
+
+class _Judge:
+    """Decides which jobs workers take, and notes why they leave others.
+
+    Attributes:
+        left: the reasons, in the order in which they were met.
+    """
+
+    def __init__(self, policy: ClaimPolicy) -> None:
+        self._policy = policy
+        self.left: dict[str, None] = {}
+
+    def takes_text(self, text: str) -> bool:
+        """Whether they take the job with a manifest."""
+        return self.takes(partial(manifest_file.decode, text.encode(), "", key=None))
+
+    def takes(self, read: Callable[[], Manifest]) -> bool:
+        """Whether they take a job; one that cannot be read is taken, and ends at once."""
+        try:
+            why_not = self._policy(read())
+        except NewerManifestError:
+            return False
+        except ManifestError:
+            return True
+        if why_not is not None:
+            self.left[why_not] = None
+        return why_not is None
 
 
 def demand_at(place: Place, policy: ClaimPolicy, workers: str, limit: int) -> Demand:
@@ -48,15 +78,15 @@ def demand_at(place: Place, policy: ClaimPolicy, workers: str, limit: int) -> De
         OSError: the queue's folder cannot be read.
         StoreError: the store with its rows cannot be read.
     """
-    found = jobs_at(place)
+    found, judge = jobs_at(place), _Judge(policy)
     if isinstance(found, QueueInStore):
-        ready = found.ready_for(partial(_takes_text, policy), limit)
+        ready = found.ready_for(judge.takes_text, limit)
     else:
-        ready = 0 if pause_at(place) is not None else _count(found, policy, limit)
+        ready = 0 if pause_at(place) is not None else _count(found, judge, limit)
     seen = workers_at(place)
     busy = sum(worker.busy for worker in seen if worker.report.worker.startswith(workers))
     running = {job.key for job in found.jobs(["running"], None) if job.key is not None}
-    return Demand(ready, busy + len(running - _reported(seen)))
+    return Demand(ready, busy + len(running - _reported(seen)), tuple(judge.left))
 
 
 def _reported(workers: Iterable[SeenWorker]) -> set[str]:
@@ -64,13 +94,13 @@ def _reported(workers: Iterable[SeenWorker]) -> set[str]:
     return {slot.key for seen in workers if seen.alive for slot in seen.report.slots if slot.key is not None}
 
 
-def _count(files: queue_files.QueueFiles, policy: ClaimPolicy, limit: int) -> int:
+def _count(files: queue_files.QueueFiles, judge: _Judge, limit: int) -> int:
     found = 0
     for path in _ready_files(files):
         if found == limit:
             break
         with contextlib.suppress(OSError):  # somebody else has claimed it
-            found += _takes(policy, partial(manifest_file.read, path, key=None))
+            found += judge.takes(partial(manifest_file.read, path, key=None))
     return found
 
 
@@ -80,17 +110,3 @@ def _ready_files(files: queue_files.QueueFiles) -> Iterator[str]:
     due = [name for name in files.names[layout.WAITING] if name <= now]
     for folder, names in ((layout.QUEUED, files.names[layout.QUEUED]), (layout.WAITING, due)):
         yield from (f"{files.root}/{folder}/{name}" for name in names)
-
-
-def _takes_text(policy: ClaimPolicy, text: str) -> bool:
-    return _takes(policy, partial(manifest_file.decode, text.encode(), "", key=None))
-
-
-def _takes(policy: ClaimPolicy, read: Callable[[], Manifest]) -> bool:
-    """Whether a worker takes a job; one that cannot be read is taken, and ends at once."""
-    try:
-        return policy(read()) is None
-    except NewerManifestError:
-        return False
-    except ManifestError:
-        return True

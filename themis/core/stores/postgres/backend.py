@@ -71,12 +71,14 @@ def _url_in(parameters: Mapping[str, Any]) -> str:
 
 
 def _url_at(location: StoreLocation) -> str:
+    label = location.path
     try:
         parameters = json.loads(location.path)
+        label = str(parameters.get(_URL) or label)
         return _url_in(resolve_references(parameters, where="storage.parameters"))
     except (ValueError, AttributeError) as error:  # a ConfigError is a ValueError
         detail = str(error) if isinstance(error, ConfigError) else "does not say where a store in Postgres is"
-        raise StoreError(path=location.path, detail=detail) from error
+        raise StoreError(path=label, detail=detail) from error
 
 
 BACKEND = Backend(_build, _open_reader, open_for_reading=_open_for_reading, check=_check, open_merger=_open_merger)
