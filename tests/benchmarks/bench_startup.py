@@ -2,6 +2,8 @@
 
     python tests/benchmarks/bench_startup.py [--short]
 
+Each of the jobs has a run with outcomes: 10,000,000 in all, of cases that have ended.
+
 Commands and what they are held against are run in turns, because a shared machine's speed changes from second to
 second; the figures are medians. Run it in an environment that Themis is installed in, as users do.
 """
@@ -18,6 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks.figures import exit_code, judged
+from themis.core.config import EvaluationConfig, GenerationConfig, StorageConfig
+from themis.core.experiment import Experiment
+from themis.core.models import Case, Dataset
 from themis.core.queue.folder.root import QueueRoot, make_root
 from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout
@@ -33,6 +38,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "listdir": ("import os; os.listdir('runs/queue/queued')",),
     "import": ("import themis",),
     "help": (THEMIS, "--help"),
+    "version": (THEMIS, "--version"),
     "list": (THEMIS, "queue", "list"),
     "status": (THEMIS, "status"),
     "watch": (THEMIS, "queue", "watch", "--once"),
@@ -42,6 +48,27 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
 MOST_MS = 300.0
 """What a command that looks at a queue may take in all."""
 
+MOST_BEYOND_MS = 150.0
+"""What one may take beyond `themis --version`."""
+
+CASES_EACH = 34
+"""Ended cases of each run, with three outcomes each: a hundred."""
+
+ADD_CASES = """
+WITH RECURSIVE numbers (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number < ? - 1)
+INSERT INTO cases (run_no, case_no, dataset_no, case_id, digest, failed, through)
+SELECT run_no, number, 0, 'case-' || number, randomblob(16), number % 10 = 0, 5 FROM runs CROSS JOIN numbers
+WHERE run_no >= ? AND run_no < ? ORDER BY run_no, number
+"""
+ADD_OUTCOMES = """
+WITH stages (stage) AS (VALUES (1), (4), (5))
+INSERT INTO outcomes (run_no, case_no, stage, item, ok, finished_ms, value, output, body)
+SELECT run_no, case_no, stage, 0, 1, 0, CASE stage WHEN 5 THEN case_no % 2 END,
+    CASE WHEN stage < 5 THEN '"an answer"' END, '{"candidate_id":"a"}'
+FROM cases CROSS JOIN stages WHERE run_no >= ? AND run_no < ? ORDER BY run_no, case_no, stage
+"""
+_BLOCK = 10_000
+
 
 def fill(folder: Path, waiting: int) -> None:
     """A queue and a store with so many submitted runs, as submitting them one by one would leave them."""
@@ -49,13 +76,30 @@ def fill(folder: Path, waiting: int) -> None:
     store = SqliteRunStore(folder / "runs" / "themis.sqlite3")
     address = StoreAddress(kind="sqlite", path=str(store.path), id=store.jobs.store_id)
     StoreRegistry(root, lambda _: store.jobs).register(address)
+    snapshot = demo().compile()
+    store.create_run(snapshot)
     with store.transaction() as connection:
+        (kept,) = connection.execute(sql.SELECT_SNAPSHOT, (snapshot.run_id,)).fetchone()
         for row in rows(root, address.id, waiting):
-            connection.execute(sql.INSERT_RUN, (row.run_id, "pending", 1_000, "", row.submitted_ns // 1_000_000))
+            connection.execute(sql.INSERT_RUN, (row.run_id, "pending", 1_000, kept, row.submitted_ns // 1_000_000))
             store.jobs.add(row, "{}")
             place, name = layout.place_of(row, row.submitted_ns)
             (Path(root.folder(place)) / name).write_bytes(b"{}")
+    for first in range(0, waiting + 2, _BLOCK):
+        with store.transaction() as connection:
+            connection.execute(ADD_CASES, (CASES_EACH, first, first + _BLOCK))
+            connection.execute(ADD_OUTCOMES, (first, first + _BLOCK))
     store.close()
+
+
+def demo() -> Experiment:
+    """An experiment whose snapshot all of the runs have."""
+    return Experiment(
+        generation=GenerationConfig(generator="builtin/demo_generator"),
+        evaluation=EvaluationConfig(metrics=["builtin/exact_match"], parsers=["builtin/json_identity"]),
+        storage=StorageConfig(store="memory"),
+        datasets=[Dataset(dataset_id="d", cases=[Case(case_id="a", input=1)])],
+    )
 
 
 def rows(root: QueueRoot, store_id: str, count: int) -> Iterator[JobRow]:
@@ -119,6 +163,10 @@ def main(*, short: bool = False) -> int:
     report(f"`themis status` {at}", found["status"], click)
     report(f"`themis queue watch --once` {at}", found["watch"], listdir)
     report(f"`themis worker list` {at}", found["workers"], click)
+    version = ("`themis --version`", found["version"])
+    outcomes = f"of {waiting * CASES_EACH * 3:,} outcomes"
+    report(f"`themis queue list` {at}, {outcomes}", found["list"], version, most_beyond_ms=MOST_BEYOND_MS)
+    report(f"`themis status` {at}, {outcomes}", found["status"], version, most_beyond_ms=MOST_BEYOND_MS)
     return exit_code(short=short)
 
 

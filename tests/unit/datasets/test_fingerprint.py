@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from themis.core.datasets import FileSource, InlineSource, first_reading
 from themis.core.datasets.fingerprint import CASE_DIGEST_BYTES, DatasetFingerprint, Marks, case_digest
 from themis.core.datasets.first_reading import read_through
-from themis.core.datasets.skipped import NONE_SKIPPED, Skipped
-from themis.core.datasets.sources import CaseLeft
+from themis.core.datasets.sources import NONE_SKIPPED, CaseLeft, Skipped
 from themis.core.errors import DatasetChangedError, DatasetError, DuplicateCaseIdError
 from themis.core.models import Case, Dataset
 from themis.core.text.canonical import canonical_json

@@ -11,7 +11,7 @@ from themis.core.datasets import FileSource, known_files
 from themis.core.datasets.fingerprint import DatasetFingerprint
 from themis.core.datasets.first_reading import read_through
 from themis.core.datasets.known_files import KnownFiles
-from themis.core.datasets.skipped import Skipped
+from themis.core.datasets.sources import Skipped
 from themis.core.errors import DatasetChangedError, DatasetError, StoreError
 from themis.core.values.dataset_selection import DatasetSelection
 

@@ -10,8 +10,8 @@ from themis.core.datasets.case_lines import MappedKeys, OwnKeys
 from themis.core.datasets.case_rows import CaseRows
 from themis.core.datasets.chosen import is_choice
 from themis.core.datasets.fields import Fields
-from themis.core.datasets.file_paths import files_of
 from themis.core.datasets.formats.delimited import DelimitedRows
+from themis.core.datasets.formats.file_paths import files_of
 from themis.core.datasets.formats.json_lines import JsonFile, JsonLines
 from themis.core.datasets.formats.packed_files import format_suffix
 from themis.core.datasets.formats.parquet import ParquetRows

@@ -33,7 +33,7 @@ _HEX_DIGITS = 64
 
 
 class KnownFile(NamedTuple):
-    """What is known of the files of a dataset.
+    """Knowledge of the files of a dataset.
 
     Attributes:
         bytes_hash: SHA-256 over the hashes of their bytes, unpacked.

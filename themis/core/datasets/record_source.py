@@ -16,8 +16,7 @@ from themis.core.datasets.first_reading import read_through
 from themis.core.datasets.formats.records import Records
 from themis.core.datasets.multiple_choice import with_shuffled_choices
 from themis.core.datasets.record_filter import filter_of
-from themis.core.datasets.skipped import NONE_SKIPPED, Skipped
-from themis.core.datasets.sources import CaseLeft, verified_left
+from themis.core.datasets.sources import NONE_SKIPPED, CaseLeft, Skipped, verified_left
 from themis.core.datasets.spool import Spool
 from themis.core.errors import DatasetChangedError, DatasetError
 from themis.core.models import Case

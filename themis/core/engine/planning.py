@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
 
-from themis.core.datasets.skipped import NONE_SKIPPED, Skipped
+from themis.core.datasets.sources import NONE_SKIPPED, Skipped
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.reuse import Lenders, Reuse

@@ -23,7 +23,7 @@ from themis.core.stores.batch_rows import BatchRow
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.judge_call_rows import JudgeCallRow
-from themis.core.stores.resuming import ResumeStore
+from themis.core.stores.resuming.port import ResumeStore
 from themis.core.stores.run_locks import RunHolder
 from themis.core.stores.shards.port import ShardStore
 

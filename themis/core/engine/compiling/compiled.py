@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from themis.core.config import EvaluationConfig, ExperimentConfig, GenerationConfig
 from themis.core.configuration.secrets import redact_urls
+from themis.core.dataset_config import DatasetGiven
 from themis.core.datasets import CaseSource
 from themis.core.datasets.fingerprint import DatasetFingerprint
 from themis.core.datasets.known_files import KnownFiles
@@ -33,7 +34,7 @@ from themis.core.engine.component_failures import bugs_logged
 from themis.core.errors import DatasetChangedError
 from themis.core.identity.derived_seeds import with_derived_seeds
 from themis.core.prompting.media_parts import MediaFinder
-from themis.core.snapshot import PURE, RunIdentity, RunProvenance, RunSnapshot
+from themis.core.snapshot import PURE, RunIdentity, RunProvenance, RunSnapshot, SnapshotDataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def compile_run(
     Args:
         config: the experiment.
         provenance: the environment of the run.
-        known: reads the datasets, so that files of which it knows the content are not looked through.
+        known: reads the datasets.
         where: the beginning of error messages.
         folders: folders that may hold files named by components, besides their modules.
 
@@ -103,16 +104,14 @@ def compile_run(
         LiteralSecretError: it contains a secret; one in a URL is only removed from what is stored.
         ComponentError, DatasetError: a component or dataset cannot be loaded.
     """
-    generation, evaluation = config.generation, config.evaluation
+    generation, evaluation, known = config.generation, config.evaluation, known or KnownFiles()
     refuse_secrets(config, provenance, where)
     count = checked_count(config, where)
     components = load_components(generation, evaluation, folders=folders)
     specs = [without_passwords(dataset) for dataset in config.datasets]
     sources = tuple(source_of(dataset) for dataset in specs)
-    known = known or KnownFiles()
     fingerprints = tuple(known.read(source) for source in sources)
-    datasets = [snapshot_dataset(*of_one) for of_one in zip(specs, sources, fingerprints, strict=True)]
-    refuse_unusable(datasets, sources, where)
+    datasets = _snapshots(specs, sources, fingerprints, where)
     refs, kinds = components.refs(), metric_kinds(components.metrics, count)
     prompt = prompt_of(generation.prompt_spec)
     media_folder = folders[0] if folders else None
@@ -145,9 +144,17 @@ def compile_run(
         metric_kinds=dict.fromkeys(refs.columns().values(), PURE) | kinds,
         media_folder=None if templates is None or templates.prompt.media is None else media_folder,
     )
-    finder = None if templates is None else templates.finder
-    made = with_derived_seeds(snapshot)
+    finder, made = None if templates is None else templates.finder, with_derived_seeds(snapshot)
     return CompiledRun(made, components, sources, fingerprints, finder=finder, known_files=known.found)
+
+
+def _snapshots(
+    specs: Sequence[DatasetGiven], sources: Sequence[CaseSource], found: Sequence[DatasetFingerprint], where: str
+) -> list[SnapshotDataset]:
+    """The snapshots of the datasets of a run, which are usable together."""
+    datasets = [snapshot_dataset(*of_one) for of_one in zip(specs, sources, found, strict=True)]
+    refuse_unusable(datasets, sources, where)
+    return datasets
 
 
 @bugs_logged()

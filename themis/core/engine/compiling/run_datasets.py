@@ -16,7 +16,7 @@ from themis.core.stores.protocol import RunStore
 
 
 def known_in(store: RunStore | None) -> KnownFiles:
-    """What reads datasets with the help of what a store knows of their files; the store is not made for it."""
+    """Return the reader of datasets that knows what a store knows of their files; the store is not made for it."""
     return KnownFiles(None if store is None else lambda key: store.known_file(key) if store.is_there else None)
 
 

@@ -1,0 +1,1 @@
+"""Continuing of runs, as stores know it."""
