@@ -1,11 +1,13 @@
-"""Protocol of a stream of cases, and the simplest stream."""
+"""Protocol of a stream of cases, and the simplest streams."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Protocol
 
 from themis.core.datasets.fingerprint import DatasetFingerprint, Marks, case_digest
 from themis.core.errors import DatasetChangedError
 from themis.core.models import Case, Dataset
+from themis.core.result_views.on_demand import ItemsInParts
 
 
 class CaseSource(Protocol):
@@ -82,6 +84,52 @@ class InlineSource:
     def where(self, index: int) -> str:
         """Return the place of the case at `index` (from 0), for messages."""
         return f"dataset {self.dataset_id!r}, case {index + 1}"
+
+
+class StoredListSource:
+    """The cases of a dataset that is listed in a stored run: they are read in parts, and are what was stored."""
+
+    def __init__(
+        self,
+        dataset_id: str,
+        stored: ItemsInParts[Case],
+        revision: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Read the cases `stored`."""
+        self.dataset_id = dataset_id
+        self.revision = revision
+        self.metadata: Mapping[str, str] = metadata or {}
+        self.stored = stored
+
+    def cases(self, marks: Marks | None = None) -> Iterator[Case]:  # noqa: ARG002  # no case is ever another one
+        """Yield all cases, in order."""
+        return iter(self.stored)
+
+    def cases_again(self, known: DatasetFingerprint) -> Iterator[Case]:  # noqa: ARG002  # no case is ever another one
+        """Yield all cases again."""
+        return iter(self.stored)
+
+    def where(self, index: int) -> str:
+        """Return the place of the case at `index` (from 0), for messages."""
+        return f"dataset {self.dataset_id!r}, case {index + 1}"
+
+
+def known_cases(
+    source: CaseSource, known: DatasetFingerprint, first: int = 0, stop: int | None = None
+) -> Iterator[tuple[Case, bytes]]:
+    """Yield the cases from position `first` to before `stop`, each with its digest, as they were when `known` was made.
+
+    Of cases that are listed in a store only the parts that are wanted are read.
+
+    Raises:
+        DatasetError: the source cannot be read any more.
+        DatasetChangedError: at a case that was changed, removed or added.
+    """
+    if isinstance(source, StoredListSource):
+        wanted = source.stored.between(first, known.case_count if stop is None else stop)
+        return ((case, case_digest(case)) for case in wanted)
+    return islice(zip(source.cases_again(known), known.each_digest(), strict=True), first, stop)
 
 
 def verified(cases: Iterable[Case], known: DatasetFingerprint, source: CaseSource) -> Iterator[Case]:

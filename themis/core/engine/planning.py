@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby, islice
 from typing import Protocol
 
+from themis.core.datasets.sources import known_cases
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.reuse import Lenders, Reuse
@@ -51,7 +52,7 @@ def pending_work(  # noqa: PLR0913  # what is read from where, and which of it; 
     resumes = is_stored and store.has_outcomes(run_id)
     judged = bool(run.components.judges)
     reuse = Reuse(store, run.snapshot, lenders)
-    works, (first, stop) = each_case(run) if cases is None else islice(each_case(run), *cases), between
+    works, (first, stop) = each_case(run) if cases is None else each_case(run, *cases), between
     while page := list(islice(works, PAGE)):
         if stop is not None and page[0].case_no >= stop:
             return
@@ -67,18 +68,23 @@ def pending_work(  # noqa: PLR0913  # what is read from where, and which of it; 
         yield left, list(done.values())
 
 
-def each_case(run: CompiledRun) -> Iterator[CaseWork]:
-    """Yield every case of every dataset, in order; the content must be the same as when the run was compiled.
+def each_case(run: CompiledRun, first: int = 0, stop: int | None = None) -> Iterator[CaseWork]:
+    """Yield the cases numbered from `first` to before `stop`, in order; by default every case of every dataset.
+
+    Their content must be the same as when the run was compiled; a dataset of which none is wanted is not read.
 
     Raises:
         DatasetChangedError: it is not.
     """
-    case_no = 0
+    begin, stop = 0, run.snapshot.total_cases if stop is None else stop
     for dataset_no, (source, known) in enumerate(zip(run.sources, run.fingerprints, strict=True)):
-        dataset = run.snapshot.datasets[dataset_no]
-        for case, digest in zip(source.cases_again(known), known.each_digest(), strict=True):
-            yield CaseWork(case_no, dataset_no, case, digest, dataset, case_key(dataset.dataset_id, case.case_id))
-            case_no += 1
+        dataset, end = run.snapshot.datasets[dataset_no], begin + known.case_count
+        if begin < stop and end > first:
+            position = max(first - begin, 0)
+            wanted = known_cases(source, known, position, None if end <= stop else stop - begin)
+            for case_no, (case, digest) in enumerate(wanted, begin + position):
+                yield CaseWork(case_no, dataset_no, case, digest, dataset, case_key(dataset.dataset_id, case.case_id))
+        begin = end
 
 
 def _take_stored(page: list[CaseWork], store: RunStore, run_id: str, until: Stage) -> dict[int, CaseEnd]:

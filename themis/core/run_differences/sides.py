@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from themis.core.datasets.fingerprint import case_digest
+from themis.core.datasets.sources import known_cases
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.snapshot import RunSnapshot, SnapshotDataset
 from themis.core.stores import RunStore
@@ -29,7 +30,7 @@ class Side:
 def compiled_side(run: CompiledRun) -> Side:
     """Return the run that a configuration describes."""
     digests = [
-        {case.case_id: digest for case, digest in zip(source.cases_again(known), known.each_digest(), strict=True)}
+        {case.case_id: digest for case, digest in known_cases(source, known)}
         for source, known in zip(run.sources, run.fingerprints, strict=True)
     ]
     return Side(run.snapshot, tuple(digests))

@@ -128,7 +128,7 @@ class SqlRunStore(ReplayRows, Shards, ABC):
     def load_snapshot(self, run_id: str) -> RunSnapshot | None:
         """Return a run's snapshot; None when it does not exist."""
         row = self._open().query_one(sql.SELECT_SNAPSHOT, (run_id,))
-        return get_snapshot(row[0], self._blob) if row else None
+        return get_snapshot(row[0], self._blob, self.label) if row else None
 
     def append(
         self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
