@@ -367,7 +367,7 @@ def test_the_end_of_a_case_is_replaced_by_one_that_knows_more(store: RunStore, r
     assert store.ends_between(run_id, 0, 1) == [after if replaced else before]
 
 
-def test_ends_are_found_by_number_by_place_and_by_content(store: RunStore, run_id: str) -> None:
+def test_ends_are_found_by_number_and_by_place(store: RunStore, run_id: str) -> None:
     numbers = [2, 3, 5, 8, 13]
     store.append(run_id, [], [end(no, failed=no == 5) for no in reversed(numbers)])
     assert [found.case_no for found in store.ends_between(run_id, 3, 9)] == [3, 5, 8]
@@ -378,7 +378,6 @@ def test_ends_are_found_by_number_by_place_and_by_content(store: RunStore, run_i
     assert store.ended_ids_from(run_id, 14, 5) == []
     assert [store.nth_ended_case(run_id, index) for index in range(7)] == [*numbers, None, None]
     assert store.count_ends(run_id) == (5, 1)
-    assert store.case_numbers(run_id) == {(bytes([no]) * 16, 0): no for no in numbers}
 
 
 def test_means_are_over_what_has_a_score(store: RunStore, run_id: str) -> None:
@@ -542,7 +541,6 @@ ASKED: dict[str, Callable[[RunStore], Any]] = {
     "nth_ended_case": lambda store: store.nth_ended_case(UNKNOWN, 0),
     "count_ends": lambda store: store.count_ends(UNKNOWN),
     "score_tallies": lambda store: store.score_tallies(UNKNOWN),
-    "case_numbers": lambda store: store.case_numbers(UNKNOWN),
     "get_projection": lambda store: store.get_projection(UNKNOWN, "run_result"),
 }
 

@@ -47,12 +47,24 @@ def pending_work(  # noqa: PLR0913  # what is read from where, and which of it; 
     Raises:
         DatasetChangedError: a dataset differs from the one that the run was compiled with.
     """
+    with Reuse(store, run.snapshot, lenders) as reuse:
+        yield from _pages(run, store, writer, until, reuse, between, cases or (0, None))
+
+
+def _pages(  # noqa: PLR0913, PLR0917  # those of `pending_work`
+    run: CompiledRun,
+    store: RunStore,
+    writer: Taker,
+    until: Stage,
+    reuse: Reuse,
+    between: tuple[int, int | None],
+    cases: tuple[int, int | None],
+) -> Pages:
     run_id = run.snapshot.run_id
     is_stored = store.load_run(run_id) is not None
     resumes = is_stored and store.has_outcomes(run_id)
     judged = bool(run.components.judges)
-    reuse = Reuse(store, run.snapshot, lenders)
-    works, (first, stop) = each_case(run) if cases is None else each_case(run, *cases), between
+    works, (first, stop) = each_case(run, *cases), between
     while page := list(islice(works, PAGE)):
         if stop is not None and page[0].case_no >= stop:
             return

@@ -1,7 +1,7 @@
 """Snapshots as blobs, separate from the cases of their datasets, which several runs may share.
 
 The cases of a dataset are in blobs of at most `CASES_PER_BLOB`, which are read one at a time. The snapshot names them:
-the hash of the only one, or a list of hashes, each with the number of its cases.
+`cases` is the hash of the only one, or `parts` are the hashes of several, each with the number of its cases.
 """
 
 import json
@@ -23,6 +23,10 @@ CASES_PER_BLOB = 10_000
 CHARACTERS_PER_BLOB = 16 * 1024 * 1024
 """Characters of JSON after which a blob ends earlier, so that large cases need no more memory than many."""
 
+_IN_PARTS = (
+    "(in parts, which a later version of Themis reads)"  # a version that knows no parts says that this is missing
+)
+
 _CASES = TypeAdapter(list[Case])
 
 
@@ -32,7 +36,7 @@ def put_snapshot(snapshot: RunSnapshot, put_blob: Callable[[bytes], str]) -> str
     for dataset, kept in zip(snapshot.datasets, document["datasets"], strict=True):
         if dataset.cases is not None:
             parts = [(put_blob(text.encode()), count) for text, count in _parts(dataset.cases)]
-            kept["cases"] = parts[0][0] if len(parts) == 1 else parts
+            kept.update({"cases": parts[0][0]} if len(parts) == 1 else {"cases": _IN_PARTS, "parts": parts})
     return put_blob(compact_json(document).encode())
 
 
@@ -50,8 +54,7 @@ def get_snapshot(digest: str, blob: Callable[[str], bytes], label: str) -> RunSn
     document = json.loads(blob(digest))
     for dataset in document["datasets"]:
         if "cases" in dataset:
-            named = dataset["cases"]
-            parts = [(named, dataset["case_count"])] if isinstance(named, str) else named
+            parts = dataset.pop("parts", None) or [(dataset["cases"], dataset["case_count"])]
             dataset["cases"] = ItemsInParts[Case](parts, partial(_read, blob, label))
     return RunSnapshot.model_validate(document)
 

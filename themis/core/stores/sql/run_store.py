@@ -206,11 +206,6 @@ class SqlRunStore(ReplayRows, Shards, ABC):
         """Return the reuse keys by which other runs find a run, by their names."""
         return dict(self._open().query(sql.SELECT_REUSE_KEYS, (self._run_no(run_id),)))
 
-    def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
-        """Return the numbers of the ended cases by digest and dataset number."""
-        rows = self._open().query(sql.SELECT_DIGESTS, (self._run_no(run_id),))
-        return {(bytes(digest), dataset_no): case_no for digest, dataset_no, case_no in rows}
-
     def put_blob(self, data: bytes) -> str:
         """Save bytes under their SHA-256, once."""
         digest = bytes_hash(data)
