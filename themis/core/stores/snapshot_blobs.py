@@ -20,7 +20,7 @@ from themis.core.text.canonical import bytes_hash, compact_json
 CASES_PER_BLOB = 10_000
 """Cases in one blob: a process has those of one in memory."""
 
-CHARACTERS_PER_BLOB = 16 * 1024 * 1024
+CHARACTERS_PER_BLOB = 8 * 1024 * 1024
 """Characters of JSON after which a blob ends earlier, so that large cases need no more memory than many."""
 
 _IN_PARTS = (
