@@ -106,6 +106,22 @@ def test_creating_a_run_again_leaves_what_is_finished_of_it(store: RunStore, run
     assert store.count_ends(run_id) == (1, 0)
 
 
+def test_a_run_with_more_listed_cases_than_one_blob_holds_is_the_same_when_it_is_loaded(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("themis.core.stores.snapshot_blobs.CASES_PER_BLOB", 3)
+    snapshot = experiment(ScriptedGenerator(), datasets=[dataset(10), dataset(2, "few")]).compile()
+    store.create_run(snapshot)
+    found = store.load_snapshot(snapshot.run_id)
+    assert found is not None
+    assert found == snapshot
+    assert list(found.listed_cases().values()) == [*dataset(10).cases, *dataset(2).cases]
+    store.replace_snapshot(found)
+    again = store.load_snapshot(snapshot.run_id)
+    assert again is not None
+    assert again.model_dump() == snapshot.model_dump()
+
+
 def test_a_text_that_not_every_store_can_keep_is_escaped_alike(store: RunStore, run_id: str) -> None:
     store.end_run(run_id, RunStatus.FAILED, through=None, error="a\0b \ud800 é")
     record = store.load_run(run_id)

@@ -43,6 +43,20 @@ def test_a_part_is_read_when_its_first_item_is_needed() -> None:
     assert parts.read == ["0", "1", "2"]
 
 
+@given(
+    st.lists(st.integers(0, 4), max_size=5),
+    st.builds(
+        slice, st.none() | st.integers(-9, 9), st.none() | st.integers(-9, 9), st.sampled_from([None, 1, 2, -1, -3])
+    ),
+)
+def test_positions_are_those_of_a_list(counts: list[int], wanted: slice) -> None:
+    items, all_items = Parts(*counts).items, list(range(sum(counts)))
+    assert items[wanted] == all_items[wanted]
+    assert [items[index] for index in range(-len(all_items), len(all_items))] == [*all_items, *all_items]
+    with pytest.raises(IndexError):
+        items[len(all_items)]
+
+
 def test_they_are_equal_to_a_list_with_equal_items() -> None:
     items = Parts(2, 1).items
     assert items == [0, 1, 2]

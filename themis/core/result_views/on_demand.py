@@ -51,8 +51,8 @@ class ItemsOnDemand(Sequence[Item], Generic[Item]):
         return self._kept
 
 
-class ItemsInParts(Generic[Item]):
-    """Items that are read in parts, one part at a time, and each time anew; nothing of them is kept.
+class ItemsInParts(Sequence[Item], Generic[Item]):
+    """A sequence that is read in parts, one part at a time, and each time anew; nothing of it is kept.
 
     It compares by content. As a field of a pydantic model it is taken as it is, and dumped as a list.
     """
@@ -70,6 +70,22 @@ class ItemsInParts(Generic[Item]):
     def __iter__(self) -> Iterator[Item]:
         """Iterate over all items."""
         return self.between(0, len(self))
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        """Return one item, or a list for a slice; reads the parts that they are in."""
+        if isinstance(index, int):
+            position = range(len(self))[index]
+            return next(self.between(position, position + 1))
+        positions = range(len(self))[index]
+        if not positions:
+            return []
+        first, last = min(positions[0], positions[-1]), max(positions[0], positions[-1])
+        return list(self.between(first, last + 1))[:: positions.step]
 
     def between(self, first: int, stop: int) -> Iterator[Item]:
         """Iterate over the items from position `first` to before `stop`; only the parts that have one are read."""
