@@ -52,7 +52,7 @@ class ItemsOnDemand(Sequence[Item], Generic[Item]):
 
 
 class ItemsInParts(Sequence[Item], Generic[Item]):
-    """A sequence that is read in parts, one part at a time, and each time anew; nothing of it is kept.
+    """A sequence that is read in parts, one part at a time, whenever it is used; nothing of it is kept.
 
     It compares by content. As a field of a pydantic model it is taken as it is, and dumped as a list.
     """
