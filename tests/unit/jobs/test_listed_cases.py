@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.support.lab import cases
 from themis.core.config import DatasetFile, EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.engine.compiling.compiled import recompile
 from themis.core.engine.planning import each_case
+from themis.core.errors import DatasetChangedError
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset
 from themis.core.results import RunResult, RunStatus
@@ -126,6 +128,20 @@ def test_a_dataset_of_which_a_shard_has_no_case_is_not_read_again(
     for _ in listed:
         worked(tmp_path)
     assert sorted(read_ids) == [("a", 1), ("b", 1), ("c", 1)]
+
+
+def test_a_file_without_cases_that_has_got_some_stops_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "cases.jsonl"
+    path.touch()
+    file = DatasetFile(dataset_id="file", path=str(path))
+    submitted = submit_experiment(made(tmp_path, Dataset(dataset_id="lab", cases=cases(2)), file))
+    with closing(sqlite_store(tmp_path / "themis.sqlite3")) as store:
+        snapshot = store.load_snapshot(submitted.run_id)
+        assert snapshot is not None
+        works = each_case(recompile(snapshot))
+        path.write_text('{"input": "new"}\n')
+        with pytest.raises(DatasetChangedError):
+            list(works)
 
 
 PROGRAM = """

@@ -91,7 +91,8 @@ def each_case(run: CompiledRun, first: int = 0, stop: int | None = None) -> Iter
     begin, stop = 0, run.snapshot.total_cases if stop is None else stop
     for dataset_no, (source, known) in enumerate(zip(run.sources, run.fingerprints, strict=True)):
         dataset, end = run.snapshot.datasets[dataset_no], begin + known.case_count
-        if begin < stop and end > first:
+        # One without cases is read too, if it is among them: it may have got some.
+        if first <= begin <= end <= stop or max(begin, first) < min(end, stop):
             position = max(first - begin, 0)
             wanted = known_cases(source, known, position, None if end <= stop else stop - begin)
             for case_no, (case, digest) in enumerate(wanted, begin + position):

@@ -88,10 +88,10 @@ class ItemsInParts(Sequence[Item], Generic[Item]):
         return list(self.between(first, last + 1))[:: positions.step]
 
     def between(self, first: int, stop: int) -> Iterator[Item]:
-        """Iterate over the items from position `first` to before `stop`; only the parts that have one are read."""
+        """Iterate over the items from position `first`, at least 0, to before `stop`; only parts with one are read."""
         for (name, count), end in zip(self._parts, self._stops, strict=True):
             begin = end - count
-            if begin < stop and end > first:
+            if max(begin, first) < min(end, stop):
                 yield from islice(self._read(name, count), max(first - begin, 0), stop - begin)
 
     def __eq__(self, other: object) -> bool:
