@@ -227,7 +227,6 @@ _RUN_READS = (
         "count_ends",
         "score_tallies",
         "reusable_runs",
-        "case_numbers",
         "batches",
         "judge_calls_between",
         "cached_response",

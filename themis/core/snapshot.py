@@ -16,6 +16,7 @@ from themis.core.outcomes.items import Item, item_of
 from themis.core.outcomes.stages import Stage
 from themis.core.prompt_config import RunPrompt
 from themis.core.prompts import FIRST_BLOCK_RENDERING, PromptSpec
+from themis.core.result_views.on_demand import ItemsInParts
 from themis.core.text.canonical import content_hash
 from themis.core.values.bounds import MOST_COUNT
 from themis.core.values.dataset_selection import DatasetSelection
@@ -36,7 +37,7 @@ class SnapshotDataset(FrozenModel):
         fields: where the values of a case are in a record of the file, or of what is yielded.
         selection: the records that are taken, and their order; None when all are, as they stand there.
         huggingface: the split with its cases, at the commit that was read.
-        cases: the cases, for a dataset that was listed in full.
+        cases: the cases, for a dataset that was listed in full; those of a stored run are read as they are needed.
         derived_seeds: one for each candidate of its cases, when the run was given none; None in runs of version 4.0.
     """
 
@@ -50,7 +51,7 @@ class SnapshotDataset(FrozenModel):
     fields: dict[str, FieldPath] | None = None
     selection: DatasetSelection | None = Field(default=None, exclude_if=lambda value: value is None)
     huggingface: HubSplit | None = Field(default=None, exclude_if=lambda value: value is None)
-    cases: list[Case] | None = None
+    cases: ItemsInParts[Case] | list[Case] | None = None
     derived_seeds: list[int] | None = None
 
     @property

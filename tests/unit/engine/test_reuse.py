@@ -12,7 +12,9 @@ from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser,
 from themis.core.components import resolution
 from themis.core.components.source_code import Sources
 from themis.core.config import DatasetFile, RuntimeConfig
+from themis.core.engine import planning, reuse
 from themis.core.models import Case, Dataset
+from themis.core.outcomes.outcome import CaseEnd
 from themis.core.prompts import PromptSpec
 from themis.core.results import RunResult
 from themis.core.stores import InMemoryRunStore, RunStore, sqlite_store
@@ -141,13 +143,37 @@ def test_a_shuffled_and_longer_dataset_is_taken_over_by_content(desk: Lab) -> No
         assert case.parsed_output.value == f"a{case.case_id[1:]}"
 
 
+@pytest.fixture
+def asked(desk: Lab, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The ranges of ends that are read of the run of `desk`."""
+    found: list[tuple[int, int]] = []
+    (lent,) = (record.run_id for record in desk.store.list_runs())
+    read = desk.store.ends_between
+
+    def ends_between(run_id: str, first: int, stop: int) -> list[CaseEnd]:
+        if run_id == lent:
+            found.append((first, stop))
+        return read(run_id, first, stop)
+
+    monkeypatch.setattr(desk.store, "ends_between", ends_between)
+    return found
+
+
 def test_cases_that_stand_where_they_stood_are_found_without_a_look_at_all_of_them(
-    desk: Lab, monkeypatch: pytest.MonkeyPatch
+    desk: Lab, asked: list[tuple[int, int]]
 ) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(desk.store, "case_numbers", asked.append)
-    desk.run(metrics=[{"component_id": "lab/other"}])
-    assert (desk.calls, len(desk.scores), asked) == ([], 5, [])
+    desk.run(datasets=[lab(4)], metrics=[{"component_id": "lab/other"}])
+    assert (desk.calls, len(desk.scores), asked) == ([], 4, [(0, 4)])
+
+
+def test_cases_that_stand_elsewhere_are_looked_for_in_ranges_of_the_other_run_once(
+    desk: Lab, asked: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reuse, "ENDS_READ", 2)
+    monkeypatch.setattr(planning, "PAGE", 2)
+    desk.run(datasets=[Dataset(dataset_id="lab", cases=cases(6)[::-1])], metrics=[{"component_id": "lab/other"}])
+    assert ([case_id for case_id, _ in desk.calls], len(desk.scores)) == (["q5"], 6)
+    assert asked == [(0, 2), (0, 2), (2, 4), (4, 6), (2, 4), (4, 6)]
 
 
 def test_a_case_whose_content_changed_is_made_again(desk: Lab) -> None:

@@ -2,6 +2,6 @@
 
 from themis.core.datasets.file_source import FileSource
 from themis.core.datasets.loader_source import LoaderSource
-from themis.core.datasets.sources import CaseSource, InlineSource
+from themis.core.datasets.sources import CaseSource, InlineSource, StoredListSource
 
-__all__ = ["CaseSource", "FileSource", "InlineSource", "LoaderSource"]
+__all__ = ["CaseSource", "FileSource", "InlineSource", "LoaderSource", "StoredListSource"]

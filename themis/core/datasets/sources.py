@@ -1,4 +1,4 @@
-"""Protocol of a stream of cases, and the simplest stream."""
+"""Protocol of a stream of cases, and the simplest streams."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Protocol
 from themis.core.datasets.fingerprint import DatasetFingerprint, Marks, case_digest
 from themis.core.errors import DatasetChangedError
 from themis.core.models import Case, Dataset
+from themis.core.result_views.on_demand import ItemsInParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,40 @@ class InlineSource:
             DatasetChangedError: as `cases_again`.
         """
         return verified_left(self._dataset.cases, known, skipped, self)
+
+    def where(self, index: int) -> str:
+        """Return the place of the case at `index` (from 0), for messages."""
+        return f"dataset {self.dataset_id!r}, case {index + 1}"
+
+
+class StoredListSource:
+    """The cases of a dataset that is listed in a stored run: they are read in parts, and are what was stored."""
+
+    def __init__(
+        self,
+        dataset_id: str,
+        stored: ItemsInParts[Case],
+        revision: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Read the cases `stored`."""
+        self.dataset_id = dataset_id
+        self.revision = revision
+        self.metadata: Mapping[str, str] = metadata or {}
+        self.stored = stored
+
+    def cases(self, marks: Marks | None = None) -> Iterator[Case]:  # noqa: ARG002  # no case is ever another one
+        """Yield all cases, in order."""
+        return iter(self.stored)
+
+    def cases_again(self, known: DatasetFingerprint) -> Iterator[Case]:  # noqa: ARG002  # no case is ever another one
+        """Yield all cases again."""
+        return iter(self.stored)
+
+    def cases_left(self, known: DatasetFingerprint, skipped: Skipped = NONE_SKIPPED) -> Iterator[CaseLeft]:
+        """Yield the index, case and digest of the cases that are not skipped; only parts with one are read."""
+        for index, case in self.stored.at(skipped.left(0, skipped.end(known.case_count))):
+            yield index, case, case_digest(case)
 
     def where(self, index: int) -> str:
         """Return the place of the case at `index` (from 0), for messages."""

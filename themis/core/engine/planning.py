@@ -103,17 +103,17 @@ def pending_work(
     run_id = run.snapshot.run_id
     is_stored = store.load_run(run_id) is not None
     judged = bool(run.components.judges)
-    reuse = Reuse(store, run.snapshot, lenders)
-    for _, of_page in groupby(each_case(run, done), key=lambda work: work.case_no // PAGE):
-        left = list(of_page)
-        if done.flags:
-            _add_stored(left, store, run_id)
-        if judged and is_stored:
-            add_judge_calls(left, store, run_id)
-        if reuse.possible:
-            for outcome in reuse.outcomes_for(left):
-                writer.add(outcome)
-        yield left
+    with Reuse(store, run.snapshot, lenders) as reuse:
+        for _, of_page in groupby(each_case(run, done), key=lambda work: work.case_no // PAGE):
+            left = list(of_page)
+            if done.flags:
+                _add_stored(left, store, run_id)
+            if judged and is_stored:
+                add_judge_calls(left, store, run_id)
+            if reuse.possible:
+                for outcome in reuse.outcomes_for(left):
+                    writer.add(outcome)
+            yield left
 
 
 def each_case(run: CompiledRun, done: DoneCases | None = None) -> Iterator[CaseWork]:

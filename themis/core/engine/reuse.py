@@ -1,15 +1,25 @@
 """Reuse of outcomes of other runs that did the same to the same case."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from enum import Enum, auto
 from itertools import groupby
+from types import TracebackType
+from typing import Self
 
+from themis.core.datasets.fingerprint import CASE_DIGEST_BYTES
 from themis.core.engine.case_work import CaseWork
+from themis.core.files.number_table import NumberTable
 from themis.core.identity.reuse_keys import lending_keys, reuse_keys, reuse_place
 from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import Stage
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores.protocol import RunStore
+
+ENDS_READ = 10_000
+"""Cases of another run that are read at a time, when cases are looked for at other positions."""
+
+_DATASET_BYTES = 4
 
 Place = tuple[Stage, int, int]
 """A stage, its item, and the number of a dataset."""
@@ -36,10 +46,13 @@ _KEYS: dict[Lenders, Callable[[RunSnapshot], dict[str, str]]] = {
 
 
 class Reuse:
-    """Finds outcomes of earlier runs in the same store for the cases of a run.
+    """Finds outcomes of earlier runs in the same store for the cases of a run; a context manager.
 
     A stage's outcome is reused when the run's reuse key for it is equal (see `reuse_keys`) and the case's
     content is too: repeats of a case and samples of a candidate stay apart.
+
+    A case is looked for at its own position first. When it is not there, the digests of the other run are read once,
+    and kept in a temporary file.
     """
 
     def __init__(self, store: RunStore, snapshot: RunSnapshot, lenders: Lenders = Lenders.SAME_CODE) -> None:
@@ -49,6 +62,17 @@ class Reuse:
             for run_id, source_name in store.reusable_runs(key, other_than=snapshot.run_id):
                 shared.setdefault(run_id, {})[reuse_place(source_name)] = reuse_place(name)
         self._sources = [_Source(store, run_id, places) for run_id, places in shared.items()]
+
+    def __enter__(self) -> Self:
+        """Return the finder."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove its temporary files."""
+        for source in self._sources:
+            source.close()
 
     @property
     def possible(self) -> bool:
@@ -73,7 +97,11 @@ class _Source:
         self._places = places
         # A key contains the dataset's id, which is unique in a run: datasets are paired one to one.
         self._dataset_numbers = {ours: theirs for (*_, theirs), (*_, ours) in places.items()}
-        self._elsewhere: dict[tuple[bytes, int], int] | None = None
+        self._elsewhere: NumberTable | None = None
+        self._files = ExitStack()
+
+    def close(self) -> None:
+        self._files.close()
 
     def outcomes_for(self, page: list[CaseWork]) -> Iterator[tuple[CaseWork, Outcome]]:
         first, stop = page[0].case_no, page[-1].case_no + 1
@@ -103,8 +131,20 @@ class _Source:
     def _find(self, identity: tuple[bytes, int]) -> int | None:
         """The number of a case in the earlier run, when it is not near the same position."""
         if self._elsewhere is None:
-            self._elsewhere = self._store.case_numbers(self._run_id)
-        return self._elsewhere.get(identity)
+            table = NumberTable(self._numbers(), CASE_DIGEST_BYTES + _DATASET_BYTES)
+            self._elsewhere = self._files.enter_context(table)
+        return self._elsewhere.get(_key(*identity))
+
+    def _numbers(self) -> Iterator[tuple[bytes, int]]:
+        """The key and the number of each case of the earlier run that has ended."""
+        record = self._store.load_run(self._run_id)
+        for first in range(0, 0 if record is None else record.total_cases, ENDS_READ):
+            for end in self._store.ends_between(self._run_id, first, first + ENDS_READ):
+                yield _key(end.digest, end.dataset_no), end.case_no
+
+
+def _key(digest: bytes, dataset_no: int) -> bytes:
+    return digest + dataset_no.to_bytes(_DATASET_BYTES)
 
 
 def _stretches(numbers: list[int]) -> Iterator[tuple[int, int]]:

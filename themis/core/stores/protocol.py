@@ -212,9 +212,6 @@ class RunStore(ResumeStore, ShardStore, Protocol):
     def lent_keys(self, run_id: str) -> dict[str, str]:
         """Return the reuse keys by which other runs find a run, by their names."""
 
-    def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
-        """Return the numbers of the ended cases by digest and dataset number."""
-
     def batches(self, run_id: str) -> list[BatchRow]:
         """Return the batches of a run, in order."""
 

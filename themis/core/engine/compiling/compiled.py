@@ -15,6 +15,7 @@ from themis.core.engine.compiling.edits import refuse_changed
 from themis.core.engine.compiling.prompt_files import unchanged_files
 from themis.core.engine.compiling.run_continuations import continuation_template, refuse_several
 from themis.core.engine.compiling.run_datasets import (
+    read_again,
     refuse_unusable,
     snapshot_dataset,
     source_of,
@@ -31,7 +32,6 @@ from themis.core.engine.compiling.run_prompt import (
 from themis.core.engine.compiling.run_secrets import refuse_secrets
 from themis.core.engine.compiling.seed_count import checked_count
 from themis.core.engine.component_failures import bugs_logged
-from themis.core.errors import DatasetChangedError
 from themis.core.identity.derived_seeds import with_derived_seeds
 from themis.core.prompting.media_parts import MediaFinder
 from themis.core.snapshot import PURE, RunIdentity, RunProvenance, RunSnapshot, SnapshotDataset
@@ -199,10 +199,7 @@ def recompile(
         refuse_changed(found_refs.all()[place], expected, where=place)
     sources = tuple(stored_source(dataset, allow_modules) for dataset in snapshot.datasets)
     known = known or KnownFiles()
-    fingerprints = tuple(known.read(source) for source in sources)
-    for found, dataset in zip(fingerprints, snapshot.datasets, strict=True):
-        if found.content != dataset.content:
-            raise DatasetChangedError(where=dataset.place or "store", dataset_id=dataset.dataset_id)
+    fingerprints = tuple(read_again(*of_one, known) for of_one in zip(sources, snapshot.datasets, strict=True))
     finder = unchanged_files(identity.prompt, sources, snapshot.media_folder)
     here = snapshot.model_copy(update={"component_refs": found_refs})
     return CompiledRun(here, components, sources, fingerprints, stored=snapshot, finder=finder, known_files=known.found)

@@ -1,16 +1,18 @@
 """The datasets of a run: the sources of their cases, and what the run stores of them."""
 
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
 from themis.core.components.references import ComponentTarget
 from themis.core.configuration.secrets import redact_urls
 from themis.core.dataset_config import DatasetFile, DatasetGiven, DatasetLoader, DatasetOnHub
-from themis.core.datasets import CaseSource, FileSource, InlineSource, LoaderSource
+from themis.core.datasets import CaseSource, FileSource, InlineSource, LoaderSource, StoredListSource
 from themis.core.datasets.fingerprint import DatasetFingerprint
 from themis.core.datasets.known_files import KnownFiles
-from themis.core.errors import ConfigError
+from themis.core.errors import ConfigError, DatasetChangedError
 from themis.core.models import Dataset
+from themis.core.result_views.on_demand import ItemsInParts
 from themis.core.snapshot import SnapshotDataset
 from themis.core.stores.protocol import RunStore
 
@@ -41,10 +43,26 @@ def stored_source(dataset: SnapshotDataset, allow_modules: Sequence[str] | None 
         return _file_source(dataset, dataset.path)
     if dataset.loader is not None:
         return _loader_source(dataset, dataset.loader, allow_modules)
-    cases = dataset.cases or []
-    return InlineSource(
-        Dataset(dataset_id=dataset.dataset_id, cases=cases, revision=dataset.revision, metadata=dataset.metadata)
-    )
+    labels: dict[str, Any] = {"revision": dataset.revision, "metadata": dataset.metadata}
+    if isinstance(dataset.cases, ItemsInParts):
+        return StoredListSource(dataset.dataset_id, dataset.cases, **labels)
+    return InlineSource(Dataset(dataset_id=dataset.dataset_id, cases=dataset.cases or [], **labels))
+
+
+def read_again(source: CaseSource, dataset: SnapshotDataset, known: KnownFiles) -> DatasetFingerprint:
+    """Return the fingerprint of the cases of a stored run's dataset, which are still what they were.
+
+    A list in a store is not read for it: its parts are named by hashes of what is in them.
+
+    Raises:
+        DatasetError, DatasetChangedError: a dataset cannot be read here, or has changed.
+    """
+    if isinstance(source, StoredListSource):
+        return DatasetFingerprint(dataset.content, dataset.case_count, None, array("q"))
+    found = known.read(source)
+    if found.content != dataset.content:
+        raise DatasetChangedError(where=dataset.place or "store", dataset_id=dataset.dataset_id)
+    return found
 
 
 def _hub_source(*given: Any) -> CaseSource:

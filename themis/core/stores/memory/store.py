@@ -215,10 +215,6 @@ class InMemoryRunStore(Replays, Shards):
         """Return the reuse keys by which other runs find a run, by their names."""
         return {name: key for key, name in self._run(run_id).names_by_key.items()}
 
-    def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
-        """Return the numbers of the ended cases by digest and dataset number."""
-        return {(end.digest, end.dataset_no): end.case_no for end in self._run(run_id).ends.values()}
-
     def put_blob(self, data: bytes) -> str:
         """Save bytes under their SHA-256."""
         digest = bytes_hash(data)

@@ -132,4 +132,3 @@ SELECT_REUSABLE = """
 SELECT r.run_id, k.name FROM reuse_keys k JOIN runs r ON r.run_no = k.run_no
 WHERE k.reuse_key = ? AND r.run_id <> ? ORDER BY k.run_no DESC LIMIT ?
 """
-SELECT_DIGESTS = "SELECT digest, dataset_no, case_no FROM cases WHERE run_no = ?"

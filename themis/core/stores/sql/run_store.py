@@ -129,7 +129,7 @@ class SqlRunStore(ReplayRows, Shards, ABC):
     def load_snapshot(self, run_id: str) -> RunSnapshot | None:
         """Return a run's snapshot; None when it does not exist."""
         row = self._open().query_one(sql.SELECT_SNAPSHOT, (run_id,))
-        return get_snapshot(row[0], self._blob) if row else None
+        return get_snapshot(row[0], self._blob, self.label) if row else None
 
     def append(
         self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
@@ -210,11 +210,6 @@ class SqlRunStore(ReplayRows, Shards, ABC):
     def lent_keys(self, run_id: str) -> dict[str, str]:
         """Return the reuse keys by which other runs find a run, by their names."""
         return dict(self._open().query(sql.SELECT_REUSE_KEYS, (self._run_no(run_id),)))
-
-    def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
-        """Return the numbers of the ended cases by digest and dataset number."""
-        rows = self._open().query(sql.SELECT_DIGESTS, (self._run_no(run_id),))
-        return {(bytes(digest), dataset_no): case_no for digest, dataset_no, case_no in rows}
 
     def put_blob(self, data: bytes) -> str:
         """Save bytes under their SHA-256, once."""
