@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import postgres_server
 from themis.core.sweeps import submit_sweep
 
 Themis = Any
@@ -138,3 +139,23 @@ def test_a_sweep_of_python_is_in_shards(pupils: Themis) -> None:
     again = submit_sweep("pupils.yaml", {"seeds": [[1], [2], [3]]}, group="py", shards=3)
     assert again.new == ["seeds=[3]"]
     assert drain(pupils) == 9
+
+
+@pytest.mark.slow
+def test_a_sweep_in_shards_is_submitted_to_a_queue_of_rows_too(pupils: Themis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROWS_DB", postgres_server.schema_url())
+    place = (
+        *("--set", "storage={store: postgres, parameters: {url: 'env:ROWS_DB'}}"),
+        *("--set", "runtime.queue_root=store"),
+    )
+    rows = rows_of(pupils("submit", "pupils.yaml", *SWEEP, *place, "--shards", "2"))
+    assert [(row["shards"], row["manifest_path"], row["new"]) for row in rows] == [(2, None, True)] * 4
+    again = rows_of(pupils("submit", "pupils.yaml", *SWEEP, *place, "--shards", "2"))
+    assert [row["new"] for row in again] == [False] * 4
+    queue = ("--queue-root", "store:env:ROWS_DB")
+    assert pupils("status", "group:pupils", *queue, "--json").document["states"] == {"queued": 4}
+    assert "4 cancelled" in pupils("queue", "cancel", "group:pupils", *queue).err
+    assert "queued again: 4" in pupils("queue", "retry", "group:pupils", *queue).err
+    for _ in range(8):
+        assert pupils("worker", "run", *queue).code == 0
+    assert pupils("status", "group:pupils", *queue, "--json").document["states"] == {"completed": 4}
