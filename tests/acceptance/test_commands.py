@@ -178,6 +178,11 @@ def test_quickcheck_report_and_inspect_read_what_is_stored(themis: Themis) -> No
     ]
 
 
+def test_what_cannot_be_compiled_makes_no_store(themis: Themis) -> None:
+    assert themis("run", "--config", "experiment.yaml", "--set", "generation.generator=no.such:Model").code == 2
+    assert not Path("runs").exists()
+
+
 def test_looking_at_what_was_never_run_makes_no_store(themis: Themis) -> None:
     for words in (["quickcheck"], ["report"], ["resume"], ["inspect", "state"]):
         done = themis(*words, "--config", "experiment.yaml")

@@ -89,7 +89,7 @@ def test_a_replay_says_that_something_was_done_again(themis: Themis) -> None:
 
 def test_one_job_of_the_queue_ends_like_a_run(themis: Themis) -> None:
     themis.submit()
-    assert at_terminal("worker", "run")[0].startswith("completed  2/2 cases  exact_match 1.0000  ")
+    assert at_terminal("worker", "run", "--quiet")[0].startswith("completed  2/2 cases  exact_match 1.0000  ")
     assert at_terminal("worker", "run") == ["themis: no job is queued"]
     assert json.loads(at_terminal("worker", "run", "--json")[0]) == {"status": "idle"}
 

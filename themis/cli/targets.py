@@ -1,7 +1,7 @@
 """The experiment, run or queue of a command, from its options."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ def stored_run(experiment: "Experiment", *, reads_only: bool = False) -> "Iterat
     if reads_only:
         compile_without_secrets(experiment)
     elif experiment.storage.store != "memory":
-        with closing(experiment.open_store()) as knowing:
+        with suppress(StoreMissingError), closing(experiment.open_store(must_exist=True)) as knowing:
             experiment.compiled(knowing)
     run_id = experiment.compile().run_id
     if experiment.storage.store == "memory":

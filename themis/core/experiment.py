@@ -18,7 +18,7 @@ from themis.core.engine.calls.blocking import refuse_running_loop, run_to_end
 from themis.core.engine.calls.call_thread import at_home
 from themis.core.engine.compiling.compiled import CompiledRun, compile_run
 from themis.core.engine.compiling.narrowing import Sample, narrowed, part_of
-from themis.core.engine.compiling.run_datasets import known_in
+from themis.core.engine.compiling.run_datasets import known_in, store_if_there
 from themis.core.engine.compiling.run_name import named_part
 from themis.core.engine.run import RunExecution
 from themis.core.engine.run_options import RunOptions, RunProgress, parse_until_stage
@@ -198,8 +198,9 @@ class Experiment(ExperimentConfig):
         """
         until = parse_until_stage(until_stage)
         with shown(progress) as kept_up:
-            own_store = store or self.open_store()
-            run = await at_home(lambda: self.compiled(own_store))
+            known_store = store or store_if_there(self.open_store)
+            run = await at_home(lambda: self.compiled(known_store))
+            own_store = known_store or self.open_store()
             options = RunOptions(
                 until=until,
                 subscribers=tuple(subscribers or ()),

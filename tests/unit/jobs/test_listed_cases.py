@@ -108,7 +108,7 @@ def test_slices_of_all_datasets_together_are_all_cases_in_order(tmp_path: Path, 
     run = recompile(snapshot)
 
     def told(*between: int) -> list[tuple[int, int, str, bytes]]:
-        wanted = DoneCases(*between) if between else None
+        wanted = DoneCases(between[0], between[1]) if between else None
         return [(one.case_no, one.dataset_no, one.case_key, one.digest) for one in each_case(run, wanted)]
 
     whole = told()

@@ -1,7 +1,7 @@
 """The datasets of a run: the sources of their cases, and what the run stores of them."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from themis.core.components.references import ComponentTarget
@@ -10,11 +10,19 @@ from themis.core.dataset_config import DatasetFile, DatasetGiven, DatasetLoader,
 from themis.core.datasets import CaseSource, FileSource, InlineSource, LoaderSource, StoredListSource
 from themis.core.datasets.fingerprint import DatasetFingerprint
 from themis.core.datasets.known_files import KnownFiles
-from themis.core.errors import ConfigError, DatasetChangedError
+from themis.core.errors import ConfigError, DatasetChangedError, StoreMissingError
 from themis.core.models import Dataset
 from themis.core.result_views.on_demand import ItemsInParts
 from themis.core.snapshot import SnapshotDataset
 from themis.core.stores.protocol import RunStore
+
+
+def store_if_there(open_store: Callable[..., RunStore]) -> RunStore | None:
+    """Return an experiment's store by its `open_store`; None before it is made: what cannot be compiled makes none."""
+    try:
+        return open_store(must_exist=True)
+    except StoreMissingError:
+        return None
 
 
 def known_in(store: RunStore | None) -> KnownFiles:
