@@ -10,7 +10,7 @@ import click
 
 from themis.cli.command import code_changes_option, command, config_options, quiet_option, title_options
 from themis.cli.exit_status import exit_code, explain_name
-from themis.cli.targets import open_experiment, stored_run
+from themis.cli.targets import compile_with_store, open_experiment, stored_run
 from themis.cli.terminal.dry_run import dry_run_option, show_plan
 from themis.cli.terminal.interrupts import ends_cleanly
 from themis.cli.terminal.output import json_form_option, note
@@ -59,11 +59,11 @@ def run(  # noqa: PLR0913  # the options of a run
     continues it later. Exits with 4 when another process holds the run lock, unless --wait is given.
     """
     experiment = part_of(open_experiment(config, overrides), part, overrides)
+    compile_with_store(experiment)
     if dry_run:
         show_plan(experiment, until_stage)
         return 0
     with closing(experiment.open_store()) as store:
-        experiment.compiled(store)
         execution = begun()
         with line_named(config):
             result = carry_out(experiment, store, until_stage, quiet=quiet, wait=wait, progress=execution.progress)

@@ -1,7 +1,7 @@
 """The experiment, run or queue of a command, from its options."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,9 +42,8 @@ def stored_run(experiment: "Experiment", *, reads_only: bool = False) -> "Iterat
     """
     if reads_only:
         compile_without_secrets(experiment)
-    elif experiment.storage.store != "memory":
-        with suppress(StoreMissingError), closing(experiment.open_store(must_exist=True)) as knowing:
-            experiment.compiled(knowing)
+    else:
+        compile_with_store(experiment)
     run_id = experiment.compile().run_id
     if experiment.storage.store == "memory":
         raise UnknownRunError(run_id=run_id, nearest=": storage.store is memory, which keeps nothing")
@@ -53,6 +52,17 @@ def stored_run(experiment: "Experiment", *, reads_only: bool = False) -> "Iterat
             hint = "; it was not run yet, or the config, the data or a component has changed since"
             raise UnknownRunError(run_id=run_id, nearest=hint)
         yield store, run_id
+
+
+def compile_with_store(experiment: "Experiment") -> None:
+    """Compile an experiment, with what its store knows of its files if the store is there; none is made."""
+    from themis.core.engine.compiling.run_datasets import store_if_there
+
+    with ExitStack() as stack:
+        store = store_if_there(experiment.open_store)
+        if store is not None:
+            stack.callback(store.close)
+        experiment.compiled(store)
 
 
 def _opened(experiment: "Experiment", run_id: str, *, reads_only: bool) -> "RunStore":

@@ -198,9 +198,8 @@ class Experiment(ExperimentConfig):
         """
         until = parse_until_stage(until_stage)
         with shown(progress) as kept_up:
-            known_store = store or store_if_there(self.open_store)
-            run = await at_home(lambda: self.compiled(known_store))
-            own_store = known_store or self.open_store()
+            found = store or store_if_there(self.open_store)
+            run, own_store = await at_home(lambda: self.compiled(found)), found or self.open_store()
             options = RunOptions(
                 until=until,
                 subscribers=tuple(subscribers or ()),
