@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from tests.support.simulated_provider import KEY, SimulatedProvider, keep_asking
 from tests.support.virtual_time import run_in_virtual_time
 from themis.core.config import RuntimeConfig
+from themis.core.engine.limits.provider_limits import ProviderLimits
 from themis.core.engine.limits.providers import Providers
+from themis.core.engine.limits.share import Share
 from themis.core.engine.limits.sharing.exchange import Report, exchange
 from themis.core.engine.limits.sharing.fair_shares import fair_shares
 from themis.core.engine.limits.sharing.ledger import MemoryLedger
@@ -210,3 +212,17 @@ def test_fair_shares_are_all_of_it_and_nobody_has_more_than_one_who_wants_more(c
     for share, demand in zip(shares, demands, strict=True):
         if share < demand:
             assert all(other <= share + 1 for other in shares)
+
+
+def test_a_process_whose_last_run_has_left_is_not_among_the_others_again() -> None:
+    """Nobody would take it away: its thread may look a last time after that, with the limits it found before."""
+    host = Host()
+    limits = ProviderLimits("lab", SimulatedLedger(host.document, 1))
+    share = Share(RunRules(32, None, None, None, None), lambda: None, lambda: 0)
+    limits.join(share)
+    limits.keep_in_touch(100.0)
+    assert list(host.document.holders) == [1]
+    assert not limits.leave(share)
+    limits.close(101.0)
+    limits.keep_in_touch(200.0)
+    assert list(host.document.holders) == []

@@ -188,8 +188,8 @@ class ProviderLimits:
         return adaptive if cap is None else min(adaptive, cap)
 
     def _exchange(self, now: float, tokens: float | None = None) -> bool:
-        """Exchange with the other processes; whether it was possible just now."""
-        done = self._part.exchange(
+        """Exchange with the other processes; whether it was possible just now, and a run takes part that can leave."""
+        done = bool(self._shares) and self._part.exchange(
             now, self._in_flight, self._waiting, self._closing.last, self._adaptive, tokens=tokens
         )
         if done:
