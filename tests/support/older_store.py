@@ -16,12 +16,17 @@ _UNDONE = (
 
 def put_back(path: Path, version: int) -> None:
     """Undo what the steps after schema `version` have added to a SQLite store: their tables, columns and indexes."""
-    later = [step for number in range(version, SCHEMA_VERSION) for step in UPGRADES[number]]
     with closing(sqlite3.connect(path)) as database:
-        for step in reversed(later):
-            database.execute(_undone(step))
+        for statement in undoing(version):
+            database.execute(statement)
         database.execute(f"PRAGMA user_version = {version:d}")
         database.commit()
+
+
+def undoing(version: int) -> list[str]:
+    """Return the statements that undo what the steps after schema `version` have added, for any database."""
+    later = [step for number in range(version, SCHEMA_VERSION) for step in UPGRADES[number]]
+    return [_undone(step) for step in reversed(later)]
 
 
 def _undone(step: str) -> str:

@@ -23,8 +23,11 @@ def test_a_module_belongs_to_the_distribution_whose_files_hold_it(site: Path) ->
 
 def test_a_name_that_a_list_only_contains_is_not_of_its_distribution(site: Path) -> None:
     info = install(site, "acme-evals", "1", {}, {"acme_evals": ""})
-    with (info / "RECORD").open("a") as record:
-        record.write("acme/inner/parts.py,,\nacme/words.txt,,\n")
+    (site / "acme" / "inner").mkdir(parents=True)
+    for name in ("acme/inner/parts.py", "acme/words.txt"):
+        (site / name).touch()  # what is listed and not there does not count
+        with (info / "RECORD").open("a") as record:
+            record.write(f"{name},,\n")
     assert distributions_of("acme") == ("acme-evals",)
     assert distributions_of("evals") == distributions_of("inner") == distributions_of("words") == ()
 

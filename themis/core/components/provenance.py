@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from themis.core.components.plugins import COMPONENT_GROUPS, DATASET_GROUPS, SHIPPED, find_plugin
-from themis.core.python.distributions import distributions_of, installed_version
+from themis.core.python.distributions import distributions_of, installed_name, installed_version
 
 DISTRIBUTION = "themis-eval"
 _DEPENDENCIES = ("pydantic", "click", "PyYAML", "filelock", "rich", "sacrebleu")
@@ -39,8 +39,8 @@ def distribution_versions(uses: Iterable[str], libraries: Iterable[str] = ()) ->
 
 def distribution_of(package: str) -> str | None:
     """Return the installed distribution of a package, as it is imported; None when there is none, or several."""
-    if installed_version(package) is not None:
-        return package
+    if (name := installed_name(package)) is not None:
+        return name
     found = set(distributions_of(package))
     return found.pop() if len(found) == 1 else None
 

@@ -1,16 +1,25 @@
 """Installed distributions and their versions."""
 
 from functools import lru_cache
-from importlib.metadata import Distribution, PackageNotFoundError, distributions, version
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions, version
 
 
 @lru_cache(maxsize=1_024)
-def installed_version(distribution: str) -> str | None:
+def installed_version(distribution_name: str) -> str | None:
     """Return the version of an installed distribution; None when it is not installed."""
     try:
-        return version(distribution)
+        return version(distribution_name)
     except (PackageNotFoundError, ValueError):
         return None  # ValueError: not a possible name of a distribution
+
+
+@lru_cache(maxsize=1_024)
+def installed_name(distribution_name: str) -> str | None:
+    """Return the name of an installed distribution as it spells it: `-`, `_` and `.` are the same; None without one."""
+    try:
+        return str(distribution(distribution_name).metadata["Name"])
+    except (PackageNotFoundError, ValueError):
+        return None
 
 
 @lru_cache(maxsize=1_024)
@@ -23,11 +32,11 @@ def distributions_of(package: str) -> tuple[str, ...]:
     return tuple(found.metadata["Name"] for found in distributions() if _brings(found, package))
 
 
-def _brings(distribution: Distribution, package: str) -> bool:
-    if declared := (distribution.read_text("top_level.txt") or "").split():
+def _brings(found: Distribution, package: str) -> bool:
+    if declared := (found.read_text("top_level.txt") or "").split():
         return package in declared
-    listed = distribution.read_text("RECORD")
+    listed = found.read_text("RECORD")
     if listed is not None and package not in listed:
         return False
-    modules = (file for file in distribution.files or () if file.suffix == ".py")
+    modules = (file for file in found.files or () if file.suffix == ".py")
     return any(package == (file.parts[0] if len(file.parts) > 1 else file.stem) for file in modules)

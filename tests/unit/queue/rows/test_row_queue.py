@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes.row_world import RowWorld, clocked_url
+from tests.support.older_store import undoing
 from themis.core.errors import ClaimLostError, JobError, StoreAwayError
 from themis.core.queue import AttemptOutcome, Cause, ClaimPolicy, FileQueue, StoreAddress
 from themis.core.queue.folder.lease import LEASE_S
@@ -348,9 +349,7 @@ def test_a_store_of_the_version_before_gets_what_a_queue_needs(here: RowWorld) -
     for table in ("queues", "job_events", "job_logs", "workers"):
         here.run(f"DROP TABLE {table}")
     here.run("DROP INDEX jobs_next; DROP INDEX jobs_running; ALTER TABLE jobs DROP COLUMN needs")
-    here.run("DROP TABLE run_groups; DROP TABLE job_dependents; DROP TABLE run_shards")
-    here.run("ALTER TABLE jobs DROP COLUMN predecessors; ALTER TABLE jobs DROP COLUMN awaited")
-    here.run("ALTER TABLE jobs DROP COLUMN case_losses; ALTER TABLE job_attempts DROP COLUMN in_flight")
+    here.run("; ".join(undoing(12)))
     here.run("UPDATE store_meta SET value = '12' WHERE key = 'schema'")
     here.runs.close()
     here.runs.initialize()
