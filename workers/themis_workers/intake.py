@@ -9,6 +9,7 @@ from themis.core.queue import ClaimPolicy, ClaimResult
 from themis.core.queue.model.predecessors import listed, waits_for
 from themis.core.queue.port import JobClaim, Queue
 from themis.core.queue.transitions.dependents import HeldJobs
+from themis.core.shared_limits.full_providers import FullProviders
 from themis.core.stores.job_rows import Owner
 from themis_workers.disk import DiskGuard
 from themis_workers.settings import WorkerSettings
@@ -42,6 +43,7 @@ class Intake:
         self._found_nothing = False
         self._look_again_s: float | None = None
         self._disk = DiskGuard(queue, stores)
+        self._full_providers = FullProviders()
         self._was_paused = False
         self._last: ClaimResult[JobClaim] = ClaimResult()
         self._said: dict[str, str] = {}
@@ -52,7 +54,8 @@ class Intake:
         if self.why_not is not None:
             return ClaimResult()
         try:
-            result = self._queue.claim(self._owner, allow=self._policy(), patient=False)
+            full = self._full_providers()
+            result = self._queue.claim(self._owner, allow=self._policy(), full_providers=full, patient=False)
         except (OSError, QueueError, StoreError) as error:
             self.note_outage(str(error))
             return ClaimResult()

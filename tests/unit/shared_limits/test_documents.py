@@ -90,6 +90,12 @@ def test_a_report_that_is_not_valid_is_left_out_and_the_others_stay(facts: dict[
     assert decode(text(holders=[*bad, good]), NAME).holders == (holder(NAME),)
 
 
+@pytest.mark.parametrize("is_full", [1, None, "yes"])
+def test_a_report_says_only_plainly_that_a_provider_is_full(is_full: object) -> None:
+    good = json.loads(encode(LimitDocument(NAME, OperatorRules(), (holder(NAME, is_full=True),))))["holders"][0]
+    assert decode(text(holders=[{**good, "is_full": is_full}, good]), NAME).holders == (holder(NAME, is_full=True),)
+
+
 _ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda kids: st.lists(kids) | st.dictionaries(st.text(), kids),

@@ -12,6 +12,7 @@ from themis.core.components.provenance import distribution_versions, python_vers
 from themis.core.components.references import ComponentTarget
 from themis.core.config import RuntimeConfig
 from themis.core.configuration.default_paths import DEFAULT_BATCH_ROOT
+from themis.core.configuration.provider_names import public_name
 from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits
 from themis.core.engine.compiling.run_name import add_run
 from themis.core.engine.limits import idle_limits
@@ -149,6 +150,7 @@ def prepared(
             [library for component in components.each() for library in libraries_of(component)],
         ),
         python=python_version(),
+        providers=tuple(sorted({public_name(provider) for provider in components.providers if provider})),
     )
     return PreparedJob(experiment, store, snapshot, job, targets, path_text, how.mode)
 

@@ -29,6 +29,7 @@ from themis.core.queue.unsettled import SETTLE_AGAIN_S, is_settled_again
 from themis.core.queue.write_check import check_writable
 from themis.core.results import RunResult
 from themis.core.run_progress.display import shown
+from themis.core.shared_limits.full_providers import full_providers
 from themis.core.stores import projections
 from themis.core.stores.protocol import RunStore
 
@@ -112,7 +113,8 @@ def _claimed(queue_root: "str | Place", policy: ClaimPolicy) -> Iterator["_Claim
     try:
         worker = this_process()
         queue.refuse_hostname_clash(worker)
-        found = queue.claim(worker, allow=_WritableJobs(policy, queue, stores))
+        allow = _WritableJobs(policy, queue, stores)
+        found = queue.claim(worker, allow=allow, full_providers=full_providers())
         for why in dict.fromkeys(found.left.values()):
             logger.warning("skipped: %s", why)
         yield None if found.claim is None else _opened(found.claim, stores)

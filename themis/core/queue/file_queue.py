@@ -13,6 +13,7 @@ that was acknowledged. The module `moves` describes how each operation keeps the
 import os
 import secrets
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from themis.core.files import durable
@@ -102,12 +103,20 @@ class FileQueue:
         root, registry, _ = self._folder.make()
         return BulkSubmitter(root, registry).submit_all(jobs)
 
-    def claim(self, worker: Owner, *, allow: Allow | None = None, patient: bool = True) -> ClaimResult[Claim]:
+    def claim(
+        self,
+        worker: Owner,
+        *,
+        allow: Allow | None = None,
+        full_providers: AbstractSet[str] = frozenset(),
+        patient: bool = True,
+    ) -> ClaimResult[Claim]:
         """Claim the next job for this worker; return it with what was skipped, left and recovered on the way.
 
         Jobs of dead workers are recovered. A bad file is quarantined in `rejected/`. A file that may still be
         being copied is waited for once, for `copy_grace_s`, if there is no other job and the caller is `patient`. A job
         whose store cannot be used is left; so is one that `allow` gives a reason against, or that is for newer workers.
+        One that asks one of the `full_providers`, by public name, is claimed after the others of its priority.
 
         Raises:
             QueueRootError: the folder cannot be used, or others can write to it and `trust_others` is not set.
@@ -115,7 +124,7 @@ class FileQueue:
         if not self._folder.exists(write=True) or self.is_paused:
             return ClaimResult()
         self._folder.refuse_writable_by_others()
-        return self._folder.parts()[2].find(worker, allow, patient=patient)
+        return self._folder.parts()[2].find(worker, allow, full_providers, patient=patient)
 
     def recover(self, worker: Owner) -> list[JobRow]:
         """Recover the jobs of dead workers in `claimed/`; return them in their new state."""

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -251,8 +252,18 @@ class Queue(Protocol):
     def submit_all(self, jobs: Sequence[BulkJob]) -> Iterator[list[Submission]]:
         """Queue many jobs durably, a batch at a time; yield each batch when all of it is durable."""
 
-    def claim(self, worker: Owner, *, allow: Allow | None = None, patient: bool = True) -> ClaimResult[JobClaim]:
-        """Claim the next job for this worker; return it with what was skipped, left and recovered on the way."""
+    def claim(
+        self,
+        worker: Owner,
+        *,
+        allow: Allow | None = None,
+        full_providers: AbstractSet[str] = frozenset(),
+        patient: bool = True,
+    ) -> ClaimResult[JobClaim]:
+        """Claim the next job for this worker; return it with what was skipped, left and recovered on the way.
+
+        A job that asks one of the `full_providers`, by public name, is claimed after the others of its priority.
+        """
 
     def recover(self, worker: Owner) -> list[JobRow]:
         """Recover the jobs of dead workers; return them in their new state."""

@@ -25,6 +25,7 @@ _MOST_NUMBER = 2**63
 _MOST_WORDS = 300
 _WHOLE = ("namespace", "pid", "pid_started", "at_ns")
 _CALLS = ("limit", "most", "in_flight", "waiting", "processes", "shared_limit")
+_MAY_BE_MISSING = {"account": "", "processes": 1, "shared_limit": None, "is_full": False}  # of older versions
 _PERHAPS_NONE = frozenset({"limit", "most", "shared_limit"})
 
 
@@ -146,7 +147,7 @@ def _valid(holders: Iterable[Any], provider: str) -> Iterator[Holder]:
 
 
 def _holder(words: dict[str, Any], provider: str) -> Holder:
-    words = {"account": "", "processes": 1, "shared_limit": None, **words}  # which older versions do not write
+    words = {**_MAY_BE_MISSING, **words}
     for name in _WHOLE:
         if type(words[name]) is not int or not 0 <= words[name] < _MOST_NUMBER:
             _refuse(f"{name} is not valid")
@@ -157,9 +158,12 @@ def _holder(words: dict[str, Any], provider: str) -> Holder:
     for name in ("host", "boot_id", "why", "account"):
         if not isinstance(words[name], str) or len(words[name]) > _MOST_WORDS:
             _refuse(f"{name} is not valid")
+    if not isinstance(words["is_full"], bool):
+        _refuse("is_full is not valid")
     numbers = {name: words[name] for name in ("namespace", "pid", "pid_started")}
     process = HolderId(host=words["host"], boot_id=words["boot_id"], account=words["account"], **numbers)
-    state = ProviderState(provider, why=words["why"], **{name: words[name] for name in _CALLS})
+    calls = {name: words[name] for name in _CALLS}
+    state = ProviderState(provider, why=words["why"], is_full=words["is_full"], **calls)
     return Holder(process, words["at_ns"], state)
 
 

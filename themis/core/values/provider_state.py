@@ -18,6 +18,7 @@ class ProviderState:
         why: reason for the present limit.
         processes: the processes of this host that share the limits of its key, this one included.
         shared_limit: calls that all of them may have in flight; None when nothing limits them, or for one process.
+        is_full: whether it takes no more calls just now: some wait for it, or it is closed.
     """
 
     provider: str
@@ -28,6 +29,7 @@ class ProviderState:
     why: str
     processes: int = 1
     shared_limit: int | None = None
+    is_full: bool = False
 
     def __post_init__(self) -> None:
         """Refuse numbers that are not counts: a report may come from any program.

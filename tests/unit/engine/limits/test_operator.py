@@ -21,6 +21,7 @@ from themis.core.engine.limits.share import Share
 from themis.core.errors import LimitFileError
 from themis.core.outcomes.stages import Stage
 from themis.core.shared_limits.folder import FOLDER_VARIABLE
+from themis.core.shared_limits.full_providers import full_providers
 from themis.core.shared_limits.holder import this_holder
 from themis.core.shared_limits.limit_file import LimitFile
 from themis.core.values.adaptive import AdaptiveConfig
@@ -103,6 +104,43 @@ def everything_in(folder: Path) -> str:
 
 def threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name == "themis-limits"]
+
+
+# --- whether it is full
+
+
+def test_a_provider_for_which_calls_wait_is_reported_as_full() -> None:
+    async def look(asking: Asking) -> None:
+        await asking.until(lambda: full_providers() == {NAME})
+        allow(None)
+        await asking.until(lambda: asking.highest == 40)
+        await asking.until(lambda: full_providers() == frozenset())
+
+    allow(8)
+    run(FREELY, look)
+
+
+@pytest.mark.parametrize("tasks", [7, 8])
+def test_a_provider_that_has_room_for_all_calls_is_not(tasks: int) -> None:
+    async def look(asking: Asking) -> None:
+        await asking.until(lambda: asking.in_flight == tasks)
+        for _ in range(50):
+            assert not asking.state.is_full
+            await asyncio.sleep(ANSWER_S)
+
+    allow(8)
+    run(FREELY.model_copy(update={"max_concurrent_tasks": tasks}), look)
+
+
+def test_a_provider_that_is_closed_is_full() -> None:
+    async def look(asking: Asking) -> None:
+        ticket = asking._gate.ticket("x")
+        await asking._gate.enter(ticket)
+        asking._gate.leave(ticket, Feedback("throttled", retry_after_s=60.0))
+        await asking.until(lambda: asking.state.is_full)
+        await asking.until(lambda: full_providers() == {NAME})
+
+    run(FREELY.model_copy(update={"max_concurrent_tasks": 2}), look)
 
 
 # --- what is set

@@ -160,16 +160,17 @@ class ProviderLimits:
         now = time.monotonic() if now is None else now
         with self._lock:
             limit = self._limit(now)
-            waiting = self._waiting()
+            waiting, is_closed = self._waiting(), self._closing.is_closed(now)
             return ProviderState(
                 provider=self.name,
-                limit=None if limit is None else 0 if self._closing.is_closed(now) else limit,
+                limit=None if limit is None else 0 if is_closed else limit,
                 most=self._rules.most,
                 in_flight=self._in_flight,
                 waiting=waiting,
                 why=self._why(now, limit, waiting),
                 processes=self._part.terms.processes,
                 shared_limit=self._part.terms.limit if self._part.has_company else None,
+                is_full=is_closed or any(share.wants for share in self._shares),
             )
 
     # --- internal; the lock is held

@@ -13,29 +13,27 @@ import os
 import re
 import stat
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from themis.core.errors import ManifestError, NewerManifestError, TornManifestError
 from themis.core.files import guarded
 from themis.core.queue.model import untrusted_json
 from themis.core.queue.model.layout import is_key
+from themis.core.queue.model.manifest_fields import checked_text, count_of, field_of, seconds_of, text_of
 from themis.core.queue.model.ordering import LOWEST_PRIORITY
 from themis.core.queue.model.store_address import StoreAddress
 from themis.core.stores.job_rows import job_key
 from themis.core.text.canonical import compact_json
-from themis.core.values.bounds import MOST_COUNT, MOST_SECONDS
+from themis.core.values.bounds import MOST_COUNT
 from themis.core.values.tags import checked as checked_tags
 
 FORMAT = 2  # 1: version 4.0; 2: the run's snapshot contains more than that version can read, and a job may be a shard
 MAX_BYTES = 65_536
 MAX_DEPTH = 32
 
-_MAX_TEXT = 4_096
 _MOST_NS = 2**63 - 1  # range of times in a store
 _WORD = re.compile(r"[A-Za-z0-9._+!-]{1,128}")
 _SHARD = re.compile(r"\.s([0-9]{3})of([0-9]{3})$")
-
-Field = TypeVar("Field")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +69,7 @@ class Manifest:
         tags: tags that a worker must have to take it.
         distributions: distributions that its components come from or depend on, with their versions.
         python: version of the Python that submitted it; None in those of earlier versions.
+        providers: public names of the providers that it asks.
         cases: the number of its first case, and of the one behind its last; None for all cases of its run.
         format: format number of the file.
     """
@@ -86,6 +85,7 @@ class Manifest:
     tags: tuple[str, ...] = ()
     distributions: dict[str, str] = field(default_factory=dict)
     python: str | None = None
+    providers: tuple[str, ...] = ()
     cases: tuple[int, int] | None = None
     format: int = FORMAT
 
@@ -118,6 +118,8 @@ def encode(manifest: Manifest) -> bytes:
         document["distributions"] = manifest.distributions
     if manifest.python is not None:
         document["python"] = manifest.python
+    if manifest.providers:
+        document["providers"] = list(manifest.providers)
     if manifest.cases is not None:
         document["cases"] = list(manifest.cases)
     try:
@@ -192,26 +194,27 @@ def _read_bytes(path: str, name: str) -> bytes:
 
 
 def _checked(document: dict[str, Any]) -> Manifest:
-    store, limits = _field(document, "store", dict), _field(document, "limits", dict)
+    store, limits = field_of(document, "store", dict), field_of(document, "limits", dict)
     manifest = Manifest(
-        key=_text(document, "key"),
-        run_id=_text(document, "run_id"),
-        store=StoreAddress(kind=_text(store, "kind"), path=_text(store, "path"), id=_text(store, "id")),
+        key=text_of(document, "key"),
+        run_id=text_of(document, "run_id"),
+        store=StoreAddress(kind=text_of(store, "kind"), path=text_of(store, "path"), id=text_of(store, "id")),
         limits=Limits(
-            max_attempts=_count(limits, "max_attempts"),
-            max_worker_lost=_count(limits, "max_worker_lost"),
-            timeout_s=_seconds(limits, "timeout_s"),
-            memory_limit_mb=None if limits["memory_limit_mb"] is None else _count(limits, "memory_limit_mb"),
+            max_attempts=count_of(limits, "max_attempts"),
+            max_worker_lost=count_of(limits, "max_worker_lost"),
+            timeout_s=seconds_of(limits, "timeout_s"),
+            memory_limit_mb=None if limits["memory_limit_mb"] is None else count_of(limits, "memory_limit_mb"),
         ),
-        priority=_field(document, "priority", int),
-        submitted_ns=_field(document, "submitted_at_ns", int),
-        version=_text(document, "version"),
-        payload=_field(document, "payload", dict),
-        tags=checked_tags(_field(document, "tags", list)) if "tags" in document else (),
+        priority=field_of(document, "priority", int),
+        submitted_ns=field_of(document, "submitted_at_ns", int),
+        version=text_of(document, "version"),
+        payload=field_of(document, "payload", dict),
+        tags=checked_tags(field_of(document, "tags", list)) if "tags" in document else (),
         distributions=_distributions(document),
         python=_python(document),
+        providers=_providers(document),
         cases=_cases(document),
-        format=_count(document, "format"),
+        format=count_of(document, "format"),
     )
     if not 0 <= manifest.priority <= LOWEST_PRIORITY:
         msg = f"priority is not 0 to {LOWEST_PRIORITY}"
@@ -231,7 +234,7 @@ def _checked(document: dict[str, Any]) -> Manifest:
 def _cases(document: dict[str, Any]) -> tuple[int, int] | None:
     if "cases" not in document:
         return None
-    found = _field(document, "cases", list)
+    found = field_of(document, "cases", list)
     is_pair = [type(number) for number in found] == [int, int]
     if not is_pair or not 0 <= found[0] < found[1] <= MOST_COUNT:
         msg = "cases are not the number of the first case and of the one behind the last"
@@ -242,7 +245,7 @@ def _cases(document: dict[str, Any]) -> tuple[int, int] | None:
 def _distributions(document: dict[str, Any]) -> dict[str, str]:
     if "distributions" not in document:
         return {}
-    found = _field(document, "distributions", dict)
+    found = field_of(document, "distributions", dict)
     if not all(isinstance(word, str) and _WORD.fullmatch(word) for word in (*found, *found.values())):
         msg = "distributions do not map names to versions"
         raise ValueError(msg)
@@ -252,49 +255,19 @@ def _distributions(document: dict[str, Any]) -> dict[str, str]:
 def _python(document: dict[str, Any]) -> str | None:
     if "python" not in document:
         return None
-    found = _field(document, "python", str)
+    found = field_of(document, "python", str)
     if not _WORD.fullmatch(found):
         msg = "python is not a version"
         raise ValueError(msg)
     return found
 
 
+def _providers(document: dict[str, Any]) -> tuple[str, ...]:
+    if "providers" not in document:
+        return ()
+    return tuple(checked_text("a provider", name) for name in field_of(document, "providers", list))
+
+
 def _shard(key: str) -> tuple[int, int] | None:
     match = _SHARD.search(key)
     return None if match is None else (int(match[1]), int(match[2]))
-
-
-def _field(document: dict[str, Any], name: str, kind: type[Field]) -> Field:
-    value = document[name]
-    # True is an int in Python, but not a number here.
-    if not isinstance(value, kind) or isinstance(value, bool):
-        msg = f"{name} is not a JSON {kind.__name__}"
-        raise TypeError(msg)
-    return value
-
-
-def _text(document: dict[str, Any], name: str) -> str:
-    value = _field(document, name, str)
-    if not 0 < len(value) <= _MAX_TEXT:
-        msg = f"{name} is empty or longer than {_MAX_TEXT} characters"
-        raise ValueError(msg)
-    value.encode()  # an unpaired surrogate, which JSON can contain, is refused like any other invalid value
-    return value
-
-
-def _count(document: dict[str, Any], name: str) -> int:
-    value = _field(document, name, int)
-    if not 0 < value <= MOST_COUNT:
-        msg = f"{name} is not 1 to {MOST_COUNT}"
-        raise ValueError(msg)
-    return value
-
-
-def _seconds(document: dict[str, Any], name: str) -> float | None:
-    value = document[name]
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST_SECONDS:
-        msg = f"{name} is not a positive number of at most {MOST_SECONDS:,.0f} seconds"
-        raise ValueError(msg)
-    return float(value)

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -82,6 +83,11 @@ class ListingCache:
         """Remove and return the next name; None when the cache is empty."""
         with self._guard:
             return self._entries.popleft() if self._entries else None
+
+    def put_back(self, entries: Sequence[Entry]) -> None:
+        """Put names that were removed and not claimed before all others, in their order."""
+        with self._guard:
+            self._entries.extendleft(reversed(entries))
 
     def fill(self, now_ns: int, passed_over: AbstractSet[str] = frozenset()) -> None:
         """Fill the cache from the folders, without the names that this claim has already tried."""

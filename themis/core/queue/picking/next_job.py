@@ -2,7 +2,9 @@
 
 import os
 import time
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 from themis.core.errors import (
     ManifestError,
@@ -26,6 +28,9 @@ from themis.core.queue.transitions.claims import Claim, ClaimResult
 from themis.core.queue.transitions.dependent_moves import DependentMover
 from themis.core.stores.job_rows import JobRow, Owner
 
+PUT_OFF = 64
+"""Number of jobs that are put off at one claim, since their providers are full: each manifest is read for that."""
+
 _NS = 1_000_000_000
 
 
@@ -37,6 +42,31 @@ class _Torn:
     modified_ns: int
     changed_ns: int
     seen_s: float
+
+
+@dataclass(slots=True)
+class _Search:
+    """Search of one claim.
+
+    Attributes:
+        owner: for whom.
+        allow: returns the reason why a job may not be claimed.
+        full_providers: those whose jobs are put off.
+        put_off: the jobs that were, all of one priority.
+        young: files that may still be being copied.
+        failing: paths of stores that cannot be used.
+    """
+
+    owner: Owner
+    allow: Allow | None
+    full_providers: AbstractSet[str]
+    put_off: list[Entry] = field(default_factory=list)
+    young: list[Entry] = field(default_factory=list)
+    failing: set[str] = field(default_factory=set)
+
+    def is_over_for(self, priority: int | None) -> bool:
+        """Whether the jobs that were put off are tried before one of a priority."""
+        return bool(self.put_off) and (len(self.put_off) >= PUT_OFF or priority != self.put_off[0].priority)
 
 
 class NextJob:
@@ -58,38 +88,44 @@ class NextJob:
         self._copy_grace_s = copy_grace_s
         self._torn: dict[str, _Torn] = {}
 
-    def find(self, owner: Owner, allow: Allow | None, *, patient: bool = True) -> ClaimResult[Claim]:
+    def find(
+        self,
+        owner: Owner,
+        allow: Allow | None,
+        full_providers: AbstractSet[str] = frozenset(),
+        *,
+        patient: bool = True,
+    ) -> ClaimResult[Claim]:
         """Claim the next job; return it with what was skipped, left and recovered on the way."""
         self.unusable, self._newly_skipped = {}, {}
         self._is_busy = False
-        claim = self._find(owner, allow, patient=patient)
+        claim = self._find(_Search(owner, allow, full_providers), patient=patient)
         # If an error ends a claim early, the next claim reports what it recovered.
         recovered, self._recovered = tuple(self._recovered), []
         return ClaimResult(
             claim, self.skipped.reasons, self._newly_skipped, dict(self.unusable), self._is_busy, recovered
         )
 
-    def _find(self, owner: Owner, allow: Allow | None, *, patient: bool) -> Claim | None:
-        if self.skipped.begin(allow):
+    def _find(self, search: "_Search", *, patient: bool) -> Claim | None:
+        if self.skipped.begin(search.allow):
             self.listing.wake()
-        young: list[Entry] = []
-        failing: set[str] = set()
-
         tried: set[str] = set()
         fresh = self.listing.is_old()
         if fresh:
-            self._refill(owner, tried)
+            self._refill(search.owner, tried)
         while (entry := self.listing.next()) or not fresh:
             if entry is None:
-                self._refill(owner, tried)
+                self._refill(search.owner, tried)
                 fresh = True
                 continue
             fresh = False
             tried.add(entry.name)
-            claim = self._try(entry, owner, allow, young, failing)
+            claim = self._try_put_off(search, entry) if search.is_over_for(entry.priority) else None
+            if claim is None and (claim := self._try(entry, search)):
+                self.listing.put_back(search.put_off)
             if claim is not None:
                 return claim
-        return self._try_young(young, owner, allow, failing) if patient else None
+        return self._try_put_off(search) or (self._try_young(search) if patient else None)
 
     def recover(self, owner: Owner) -> list[JobRow]:
         """Recover the jobs in `claimed/` that no living worker has; return them in their new state."""
@@ -125,27 +161,25 @@ class NextJob:
             self.look_at_dependents()
         self.listing.fill(time.time_ns(), tried)
 
-    def _try(
-        self, entry: Entry, owner: Owner, allow: Allow | None, young: list[Entry], failing: set[str]
-    ) -> Claim | None:
+    def _try(self, entry: Entry, search: "_Search") -> Claim | None:
         try:
             if not entry.key:
-                self._reject_nameless(entry, owner)
+                self._reject_nameless(entry, search.owner)
                 return None
-            return self._try_named(entry, owner, allow, failing)
+            return self._try_named(entry, search)
         except NewerManifestError as error:
             self._skip(entry, str(error))
         except QueueBusyError:
             self._is_busy = True
         except TornManifestError as error:
-            if not self._torn_seen(entry, error, owner):
-                young.append(entry)
+            if not self._torn_seen(entry, error, search.owner):
+                search.young.append(entry)
         except (StoreError, NetworkFilesystemError) as error:
             self.unusable[entry.name] = str(error)
         except QueueError:
             raise  # the queue's folder cannot be used: there is no next job
         except Exception as error:  # noqa: BLE001  # for one file: no file may keep a worker from the others
-            self._set_aside(entry, error, owner)
+            self._set_aside(entry, error, search.owner)
         return None
 
     def _set_aside(self, entry: Entry, error: Exception, owner: Owner) -> None:
@@ -158,31 +192,47 @@ class NextJob:
         except Exception as second:  # noqa: BLE001  # the error may come from the file's row too
             self._skip(entry, f"cannot be processed ({error}), nor quarantined ({second})")
 
-    def _try_named(self, entry: Entry, owner: Owner, allow: Allow | None, failing: set[str]) -> Claim | None:
-        manifest = self._claimer.read(entry, owner)
-        if manifest is None or manifest.store.path in failing:
+    def _try_named(self, entry: Entry, search: "_Search") -> Claim | None:
+        manifest = self._claimer.read(entry, search.owner)
+        if manifest is None or manifest.store.path in search.failing:
             return None
         try:
-            reason = None if allow is None else allow(manifest)
-            if reason is None:
-                return self._claimer.claim_entry(entry, manifest, owner)
+            reason = None if search.allow is None else search.allow(manifest)
+            if reason is None and search.full_providers.isdisjoint(manifest.providers):
+                return self._claimer.claim_entry(entry, manifest, search.owner)
         except (StoreError, NetworkFilesystemError):
-            failing.add(manifest.store.path)  # its other jobs are not tried: each may wait for the store
+            search.failing.add(manifest.store.path)  # its other jobs are not tried: each may wait for the store
             raise
-        self._skip(entry, reason)
+        if reason is None:
+            search.put_off.append(entry)
+        else:
+            self._skip(entry, reason)
         return None
 
     def _skip(self, entry: Entry, reason: str) -> None:
         self.skipped.note(entry.name, reason)
         self._newly_skipped[entry.name] = reason
 
-    def _try_young(self, young: list[Entry], owner: Owner, allow: Allow | None, failing: set[str]) -> Claim | None:
+    def _try_put_off(self, search: "_Search", *following: Entry) -> Claim | None:
+        """Try the jobs that were put off, and put off no more: a job of a full provider has its part of it.
+
+        When one is claimed, the rest are put back, before the `following`.
+        """
+        put_off, search.put_off, search.full_providers = deque(search.put_off), [], frozenset()
+        while put_off:
+            if claim := self._try(put_off.popleft(), search):
+                self.listing.put_back([*put_off, *following])
+                return claim
+        return None
+
+    def _try_young(self, search: "_Search") -> Claim | None:
         """Try files that may still be being copied once more after a pause, as there is no other job."""
+        young, search.young = search.young, []
         if young:
             time.sleep(self._copy_grace_s)
         for entry in young:
             self.unusable.pop(entry.name, None)
-            claim = self._try(entry, owner, allow, [], failing)
+            claim = self._try(entry, search)
             if claim is not None:
                 self.listing.wake()  # for the rest of them
                 return claim

@@ -1,4 +1,4 @@
-"""Class of a job: what it needs of a worker, as a short text that is the same for all jobs that need the same.
+"""Class of a job: what it needs, as a short text that is the same for all jobs that need the same.
 
 A worker judges one job of each class by its manifest, and then asks for jobs of the classes that it takes. So its
 claims never read the jobs that are for others, however many there are.
@@ -27,6 +27,8 @@ def of(manifest: Manifest) -> str:
     }
     if manifest.python is not None:  # the class of those that say nothing stays what it was
         facts["python"] = minor_version(manifest.python)
+    if manifest.providers:
+        facts["providers"] = sorted(manifest.providers)
     return hashlib.sha256(canonical_json(facts).encode()).hexdigest()[:_DIGITS]
 
 

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ class NextRow:
         self._rescan_s = rescan_s
         self._allow: Allow | None = None
         self._taken: list[str] = []
+        self._providers: dict[str, tuple[str, ...]] = {}
         self._refused: dict[str, tuple[str, str]] = {}
         self._unusable: dict[str, str] = {}
         self._old_at = 0.0
@@ -53,7 +55,9 @@ class NextRow:
         """Look again at the next claim, at the classes too."""
         self._old_at = 0.0
 
-    def find(self, owner: Owner, allow: Allow | None) -> ClaimResult[RowClaim]:
+    def find(
+        self, owner: Owner, allow: Allow | None, full_providers: AbstractSet[str] = frozenset()
+    ) -> ClaimResult[RowClaim]:
         """Claim the next job; return it with what was skipped and recovered on the way.
 
         Once there was none, the store is asked again when this was woken, or after `rescan_s` seconds.
@@ -69,10 +73,10 @@ class NextRow:
             newly = self._judge(allow)
         elif self._found_none:
             return ClaimResult(skipped=dict(self._refused.values()), unusable=dict(self._unusable))
-        claim = self._claim(owner)
+        claim = self._claim(owner, full_providers)
         if claim is None and not is_fresh:
             newly = self._judge(allow)
-            claim = self._claim(owner)
+            claim = self._claim(owner, full_providers)
         self._found_none = claim is None
         skipped = dict(self._refused.values())
         return ClaimResult(claim, skipped, newly, dict(self._unusable), recovered=tuple(recovered))
@@ -124,14 +128,16 @@ class NextRow:
     def _judge(self, allow: Allow | None) -> dict[str, str]:
         """Decide which classes of jobs this worker takes; return the newly refused ones, by the key of one job."""
         before = self._refused if allow == self._allow else {}
-        self._allow, self._taken, self._refused, self._unusable = allow, [], {}, {}
+        self._allow, self._taken, self._providers, self._refused, self._unusable = allow, [], {}, {}, {}
         newly: dict[str, str] = {}
         for needs, key, text in self._there.rows.classes(self._there.queue_id):
             if needs in before:
                 self._refused[needs] = before[needs]
                 continue
             try:
-                why_not = None if allow is None else allow(self._read(key, text))
+                manifest = self._read(key, text)
+                self._providers[needs] = manifest.providers
+                why_not = None if allow is None else allow(manifest)
             except NewerManifestError as error:
                 why_not = str(error)
             except ManifestError:
@@ -147,10 +153,10 @@ class NextRow:
         self._old_at = time.monotonic() + self._rescan_s * random.uniform(0.6, 1.0)  # noqa: S311  # jitter
         return newly
 
-    def _claim(self, owner: Owner) -> RowClaim | None:
+    def _claim(self, owner: Owner, full_providers: AbstractSet[str]) -> RowClaim | None:
         there = self._there
         for _ in range(RACES):
-            needs = self._next_class()
+            needs = self._next_class(full_providers)
             if needs is None:
                 return None
             token, asked_s, lease_ms = layout.new_token(), now_s(), there.lease_ms
@@ -170,10 +176,11 @@ class NextRow:
                     return claim
         return None
 
-    def _next_class(self) -> str | None:
+    def _next_class(self, full_providers: AbstractSet[str]) -> str | None:
         """Return the class of the next job; that takes a look where this worker takes several classes."""
         if len(self._taken) > 1:
-            return self._there.rows.first_class(self._there.queue_id, self._taken)
+            later = [needs for needs in self._taken if not full_providers.isdisjoint(self._providers.get(needs, ()))]
+            return self._there.rows.first_class(self._there.queue_id, self._taken, later)
         return self._taken[0] if self._taken else None
 
     def _begun(self, found: ClaimedRow, lease: Lease) -> RowClaim | None:

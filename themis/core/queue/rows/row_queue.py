@@ -8,6 +8,7 @@ at once. The guarantees are those of `FileQueue`.
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from themis.core.errors import ManifestError, StoreMissingError
@@ -89,17 +90,25 @@ class RowQueue:
         """
         return RowSubmitter(self._there).submit_all(jobs)
 
-    def claim(self, worker: Owner, *, allow: Allow | None = None, patient: bool = True) -> ClaimResult[RowClaim]:
+    def claim(
+        self,
+        worker: Owner,
+        *,
+        allow: Allow | None = None,
+        full_providers: AbstractSet[str] = frozenset(),
+        patient: bool = True,
+    ) -> ClaimResult[RowClaim]:
         """Claim the next job for this worker; return it with what was skipped and recovered on the way.
 
-        `allow` is asked once about all jobs that need the same of a worker, see `needs`. There are no files that a
+        `allow` is asked once about all jobs that need the same, see `needs`. A job that asks one of the
+        `full_providers`, by public name, is claimed after the others of its priority. There are no files that a
         `patient` caller would wait for.
 
         Raises:
             StoreError: the store cannot be used.
         """
         del patient
-        return self._next.find(worker, allow)
+        return self._next.find(worker, allow, full_providers)
 
     def recover(self, worker: Owner) -> list[JobRow]:
         """Recover the jobs of dead workers; return them in their new state."""

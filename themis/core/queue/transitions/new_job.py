@@ -40,6 +40,7 @@ class NewJob:
         tags: tags that a worker must have to take it.
         distributions: distributions that its components come from or depend on, with their versions.
         python: version of the Python that submits it; None where nobody says.
+        providers: public names of the providers that it asks.
         after: jobs that it runs after.
     """
 
@@ -55,6 +56,7 @@ class NewJob:
     tags: tuple[str, ...] = ()
     distributions: dict[str, str] = field(default_factory=dict)
     python: str | None = None
+    providers: tuple[str, ...] = ()
     after: Predecessors = predecessors.NONE
 
     @property
@@ -76,6 +78,7 @@ class NewJob:
             tags=self.tags,
             distributions=self.distributions,
             python=self.python,
+            providers=self.providers,
             cases=self.cases,
         )
 

@@ -179,8 +179,11 @@ class QueueRows(Protocol):
     def classes(self, queue_id: str) -> list[JobClass]:
         """Return one job of each class of queued jobs, whether or not their time has come."""
 
-    def first_class(self, queue_id: str, needs: Sequence[str]) -> str | None:
-        """Return the one of several classes that the next job is of; None when no job of them may be claimed now."""
+    def first_class(self, queue_id: str, needs: Sequence[str], later: Sequence[str] = ()) -> str | None:
+        """Return the one of several classes that the next job is of; None when no job of them may be claimed now.
+
+        Jobs of the classes in `later` come after the others of their priority.
+        """
 
     def claim_next(self, claim: NextClaim) -> ClaimedRow | None:
         """Claim the next job of a class that may be claimed now, and that nobody else is changing.

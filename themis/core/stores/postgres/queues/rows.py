@@ -78,9 +78,12 @@ class PostgresQueueRows(QueueRows):
         """Return one job of each class of queued jobs, whether or not their time has come."""
         return [JobClass(*row) for row in self._database.query(sql.CLASSES, (queue_id,) * 3)]
 
-    def first_class(self, queue_id: str, needs: Sequence[str]) -> str | None:
-        """Return the one of several classes that the next job is of; None when no job of them may be claimed now."""
-        found = self._database.query_one(sql.FIRST_CLASS, (list(needs), queue_id))
+    def first_class(self, queue_id: str, needs: Sequence[str], later: Sequence[str] = ()) -> str | None:
+        """Return the one of several classes that the next job is of; None when no job of them may be claimed now.
+
+        Jobs of the classes in `later` come after the others of their priority.
+        """
+        found = self._database.query_one(sql.FIRST_CLASS, (list(needs), queue_id, list(later)))
         return None if found is None else str(found[0])
 
     def claim_next(self, claim: NextClaim) -> ClaimedRow | None:

@@ -74,7 +74,7 @@ _NEXT = f"""
 FIRST_CLASS = f"""
 SELECT c.needs FROM unnest(CAST(? AS text[])) AS c (needs)
 CROSS JOIN LATERAL ({_NEXT.format(columns=f"key, priority, {_PLACE} AS place", needs="c.needs", lock="")}) AS one
-ORDER BY one.priority, one.place, one.key LIMIT 1
+ORDER BY one.priority, c.needs = ANY(CAST(? AS text[])), one.place, one.key LIMIT 1
 """  # noqa: S608
 
 # Nothing is joined: each table that is joined costs a claim as much as a change of an index.
