@@ -1,17 +1,18 @@
-"""Building blocks of all commands: help with examples, and the options that several commands share."""
+"""Decorators of all commands: those that make them, and the options that several share."""
 
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import click
 
 from themis.cli.config_argument import config_argument
 from themis.cli.offers import values
-from themis.cli.terminal import early_interrupts
 from themis.cli.terminal.key_value import KeyValue
+from themis.cli.usage.with_examples import Command, Group
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT, is_in_store
 from themis.core.errors import ConfigError
 from themis.core.text.run_names import checked_labels
@@ -26,84 +27,6 @@ CODE_CHANGES_HELP = (
     "What to do when a component's source was edited under the same fingerprint, before stored results are used: warn, "
     "refuse to go on, or go by the fingerprint alone.  [default: runtime.code_changes, else warn]"
 )
-_NO_LIMIT = 10_000
-HELP = {"help_option_names": ["-h", "--help"]}
-
-
-class Command(click.Command):
-    """A command whose help ends with examples.
-
-    Args:
-        examples: command lines, as a user would type them.
-    """
-
-    def __init__(self, name: str | None = None, *, examples: Sequence[str] = (), **options: Any) -> None:
-        super().__init__(name, **{"context_settings": HELP, **options})
-        self.examples = examples
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the command line; what is not understood gets a hint."""
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            raise _reworded(self, ctx, error) from None
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Do what the command does; from here on it decides what an interrupt ends."""
-        early_interrupts.hand_over()
-        return super().invoke(ctx)
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples below the options."""
-        super().format_epilog(ctx, formatter)
-        _format_examples(self.examples, formatter)
-
-
-class Group(click.Group):
-    """A group of commands whose help ends with examples."""
-
-    command_class = Command
-
-    def __init__(self, name: str | None = None, *, examples: Sequence[str] = (), **options: Any) -> None:
-        super().__init__(name, **{"context_settings": HELP, **options})
-        self.examples = examples
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples below the commands."""
-        super().format_epilog(ctx, formatter)
-        _format_examples(self.examples, formatter)
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the words before a command; what is not understood gets a hint."""
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            raise _reworded(self, ctx, error) from None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands, each with the first sentence of its help in full."""
-        names = self.list_commands(ctx)
-        found = [(name, self.get_command(ctx, name)) for name in names]
-        shown = [(name, one.get_short_help_str(_NO_LIMIT)) for name, one in found if one is not None and not one.hidden]
-        if shown:
-            with formatter.section("Commands"):
-                formatter.write_dl(shown)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the first word names; an error suggests the nearest name."""
-        name = args[0]
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
-            from themis.core.text.nearest import nearest_hint
-
-            known = self.list_commands(ctx)
-            if ctx.parent is not None and name.endswith((".yaml", ".yml", ".toml")):
-                message = f"name a command before {name}: {', '.join(known)}"
-            else:
-                message = f"no command {name!r}{nearest_hint(name, known)}"
-            raise click.UsageError(message, ctx)
-        return super().resolve_command(ctx, args)
 
 
 def command(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.Command]:
@@ -111,9 +34,11 @@ def command(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.C
     return click.command(name, cls=Command, examples=examples)
 
 
-def group(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.Group]:
-    """Turn a function into a group of commands with examples; its docstring is the help."""
-    return click.group(name, cls=Group, examples=examples)
+def group(
+    name: str, *examples: str, members: Mapping[str, str] = MappingProxyType({})
+) -> Callable[[Callable[..., Any]], click.Group]:
+    """Turn a function into a group of commands with examples, see `Group`; its docstring is the help."""
+    return click.group(name, cls=Group, examples=examples, members=members)
 
 
 def set_option(function: Function) -> Function:
@@ -267,16 +192,3 @@ def json_option(function: Function) -> Function:
 def quiet_option(function: Function) -> Function:
     """Add `--quiet`, which becomes `quiet`."""
     return click.option("--quiet", "-q", is_flag=True, help="Show no progress.")(function)
-
-
-def _format_examples(examples: Sequence[str], formatter: click.HelpFormatter) -> None:
-    if examples:
-        with formatter.section("Examples" if len(examples) > 1 else "Example"):
-            for example in examples:
-                formatter.write(f"{'':{formatter.current_indent}}{example}\n")
-
-
-def _reworded(command: click.Command, ctx: click.Context, error: click.UsageError) -> click.UsageError:
-    from themis.cli.mistyped import reworded
-
-    return reworded(command, ctx, error)

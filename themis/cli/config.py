@@ -7,9 +7,8 @@ from pathlib import Path
 from themis.cli.command import command, config_options, group
 from themis.cli.targets import open_experiment
 from themis.cli.terminal.colours import of_state
-from themis.cli.terminal.output import emit, is_for_people, json_form_option, note
+from themis.cli.terminal.output import ID_CHARACTERS, emit, is_for_people, json_form_option, note
 from themis.cli.terminal.prose import say_command, say_state
-from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.text.counts import counted
 
 

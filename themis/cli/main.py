@@ -1,7 +1,6 @@
 """The `themis` command; the module of a command below it is imported when it is called."""
 
 import gc
-import importlib
 import io
 import os
 import sys
@@ -11,30 +10,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from themis.cli import errors
-from themis.cli.command import Group
 from themis.cli.help.sections import COMMANDS, QUESTION_VARIABLE, SECTIONS
 from themis.cli.terminal import streams
+from themis.cli.usage.with_examples import Group
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
-class LazyGroup(Group):
-    """The commands of `COMMANDS`, each imported when it is called."""
+class AllCommands(Group):
+    """The commands of `COMMANDS`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in the order of the help; those that it does not list come last."""
         del ctx
         return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command with a name; None if there is none."""
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        found: click.Command = getattr(importlib.import_module(f"themis.cli.{module}"), attribute)
-        return found
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
         """The listed commands that begin so, without importing them; options if that is what begins."""
@@ -63,7 +53,8 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, value: Any) ->
 
 @click.group(
     "themis",
-    cls=LazyGroup,
+    cls=AllCommands,
+    members={name: place for name, (place, _) in COMMANDS.items()},
     examples=[
         "themis demo",
         "themis run experiment.yaml",

@@ -27,7 +27,7 @@ def every_command() -> list[list[str]]:
         command = cli.get_command(context, name)
         found.append([name])
         if isinstance(command, click.Group):
-            found += [[name, member] for member in command.commands]
+            found += [[name, member] for member in command.list_commands(context)]
     return found
 
 

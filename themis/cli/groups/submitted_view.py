@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from themis.cli.terminal import colours
 from themis.cli.terminal.fitted_table import Column, say_table_fitted
-from themis.cli.terminal.output import emit, is_for_people, note
+from themis.cli.terminal.output import ID_CHARACTERS, emit, is_for_people, note
 from themis.cli.terminal.prose import say_command, say_text
-from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.text.counts import counted
 
 if TYPE_CHECKING:

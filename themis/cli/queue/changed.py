@@ -4,9 +4,8 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from themis.cli.terminal.colours import PARTLY
-from themis.cli.terminal.output import emit, is_for_people, local_time, when
+from themis.cli.terminal.output import ID_CHARACTERS, emit, is_for_people, local_time, when
 from themis.cli.terminal.prose import say_command, say_state, say_text
-from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.queue.model.predecessors import listed, own_time_ns, waits_for
 
 if TYPE_CHECKING:

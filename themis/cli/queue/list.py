@@ -11,9 +11,8 @@ from themis.cli.command import QueuePlace, command, json_option, label_filter, q
 from themis.cli.targets import find_queue_root
 from themis.cli.terminal import colours
 from themis.cli.terminal.fitted_table import Column, say_table_fitted
-from themis.cli.terminal.output import PAGE_ROWS, emit_object, how_long, note, say, short_time
+from themis.cli.terminal.output import ID_CHARACTERS, PAGE_ROWS, emit_object, how_long, note, say, short_time
 from themis.cli.terminal.prose import say_items, say_text, today_at_terminal
-from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.monitor.reasons import pause_text
 from themis.core.queue.model.layout import SHOWN_STATES, time_of
 from themis.core.queue.model.ordering import DEFAULT_PRIORITY

@@ -14,12 +14,11 @@ from themis.cli.offers import values
 from themis.cli.stored.edited_scores import edited_option, scores_of
 from themis.cli.stored.run_names import RunPlace, places_of, sides_of, store_option
 from themis.cli.terminal.fitted_table import Column, say_table_fitted
-from themis.cli.terminal.output import emit, is_for_people, say
+from themis.cli.terminal.output import ID_CHARACTERS, emit, is_for_people, say
 from themis.cli.terminal.prose import say_text
 from themis.cli.terminal.scores import short_name
 from themis.cli.terminal.widths import shortened
 from themis.cli.views.paired_figures import figure, paired_figures
-from themis.cli.views.run_table import ID_CHARACTERS
 
 if TYPE_CHECKING:
     from themis.core.comparison.comparing import Comparison, Flip

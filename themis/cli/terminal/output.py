@@ -39,6 +39,9 @@ __all__ = [
     "when",
 ]
 
+ID_CHARACTERS = 8
+"""Digits of a run's id, or of a job's key, that are shown; commands take 4 or more."""
+
 PAGE_ROWS = 1_000
 """Rows in one table; the columns of the next table are fitted to its own rows."""
 

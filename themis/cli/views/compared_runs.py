@@ -3,11 +3,10 @@
 from typing import TYPE_CHECKING
 
 from themis.cli.terminal.fitted_table import Column, say_table_fitted
-from themis.cli.terminal.output import say
+from themis.cli.terminal.output import ID_CHARACTERS, say
 from themis.cli.terminal.prose import say_text
 from themis.cli.terminal.scores import short_name
 from themis.cli.views.paired_figures import paired_figures
-from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.statistics.score_tally import number
 
 if TYPE_CHECKING:

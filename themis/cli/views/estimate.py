@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from themis.cli.terminal.fitted_table import Column, say_table_fitted
-from themis.cli.terminal.output import say
+from themis.cli.terminal.output import ID_CHARACTERS, say
 from themis.cli.terminal.prose import say_facts, say_text
-from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.reporting.costs import dollars
 
 _TASKS = (

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from themis.cli.costs import explain_cost, priced
 from themis.cli.exit_status import document, explain_failures
-from themis.cli.terminal.output import emit, how_long, is_for_people
+from themis.cli.terminal.output import ID_CHARACTERS, emit, how_long, is_for_people
 from themis.cli.terminal.own_command import from_here
 from themis.cli.terminal.prose import say_command, say_state, say_text
 from themis.cli.terminal.scores import scores_one_by_one
 from themis.cli.terminal.store_option import storage_in, store_named
-from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.configuration.default_paths import DEFAULT_STORE_PATH
 
 if TYPE_CHECKING:

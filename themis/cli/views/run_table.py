@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 
 from themis.cli.terminal import colours
 from themis.cli.terminal.fitted_table import Column, say_table_fitted
-from themis.cli.terminal.output import cut, how_long, one_line, short_time
+from themis.cli.terminal.output import ID_CHARACTERS, cut, how_long, one_line, short_time
 from themis.cli.terminal.prose import today_at_terminal
 from themis.cli.terminal.scores import remarks, score_columns
 
 if TYPE_CHECKING:
     from themis.core.monitor.runs import RunNow
-
-ID_CHARACTERS = 8
-"""Digits of a run's id, or of a job's key, that are shown; commands take 4 or more."""
 
 _MS = 1_000_000
 _LONG_NAME = 24

@@ -3,10 +3,9 @@
 import shlex
 from typing import TYPE_CHECKING
 
-from themis.cli.terminal.output import emit, is_for_people
+from themis.cli.terminal.output import ID_CHARACTERS, emit, is_for_people
 from themis.cli.terminal.own_command import from_here
 from themis.cli.terminal.prose import say_command, say_state
-from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
 from themis.core.queue.model.predecessors import listed
 from themis.core.text.counts import counted

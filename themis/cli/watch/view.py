@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from themis.cli.terminal.colours import plain
 from themis.cli.terminal.fitted_table import Column, fitted_table
-from themis.cli.terminal.output import how_long, local_time, one_line
+from themis.cli.terminal.output import ID_CHARACTERS, how_long, local_time, one_line
 from themis.cli.terminal.widths import flowed, shortened, shortened_lines
 from themis.core.monitor.queue_now import About, EndedJob, QueueNow, RunningJob, UpcomingJob
 from themis.core.monitor.reasons import pause_text
@@ -16,7 +16,6 @@ WORKERS_SHOWN = 8
 STALLED_SHOWN = 2
 _NARROW = 80
 _HEAD_LINES, _HEAD_LINES_OF_NARROW = 2, 4
-_ID_CHARACTERS = 8
 _AROUND_A_SECTION = 3  # an empty line, the title, the labels
 _NS = 1e9
 _FEW = 10
@@ -138,7 +137,7 @@ def _head(look: QueueNow, width: int) -> Iterator[Line]:
     if look.paused is not None:
         yield Line(one_line(pause_text(look.paused)), "bad")
     yield Line(outlook(look), "row")
-    stalled = [(run.about.key[:_ID_CHARACTERS], run.stalled) for run in look.running if run.stalled is not None]
+    stalled = [(run.about.key[:ID_CHARACTERS], run.stalled) for run in look.running if run.stalled is not None]
     for key, call in stalled[:STALLED_SHOWN]:
         yield Line(one_line(f"{key} has a stalled call: {call.text}"), "bad")
     for trouble in look.troubles:
@@ -281,10 +280,10 @@ def _section(
 
 def _about(found: About) -> tuple[str, str | None, str]:
     """The beginnings of a job's key and its run's id, which commands accept, and its name or its experiment."""
-    run = found.run_id[:_ID_CHARACTERS] if found.run_id else None
+    run = found.run_id[:ID_CHARACTERS] if found.run_id else None
     datasets = ", ".join(found.datasets)
     experiment = found.generator.removeprefix("builtin/") + (f" on {datasets}" if datasets else "")
-    key = found.key if "." in found.key else found.key[:_ID_CHARACTERS]  # the key of a shard is shown in full
+    key = found.key if "." in found.key else found.key[:ID_CHARACTERS]  # the key of a shard is shown in full
     return key, run, found.name or experiment
 
 

@@ -2,11 +2,15 @@
 
 import click
 
-from themis.cli.command import Group
-from themis.cli.worker.health import health
-from themis.cli.worker.list import list_workers, stop
-from themis.cli.worker.run import run
-from themis.cli.worker.start import start
+from themis.cli.usage.with_examples import Group
+
+MEMBERS = {
+    "start": "worker.start:start",
+    "run": "worker.run:run",
+    "list": "worker.list:list_workers",
+    "stop": "worker.list:stop",
+    "health": "worker.health:health",
+}
 
 
 class StartsByDefault(Group):
@@ -20,11 +24,10 @@ class StartsByDefault(Group):
 
 
 @click.group(
-    "worker", cls=StartsByDefault, examples=["themis worker --slots 2", "themis worker run", "themis worker list"]
+    "worker",
+    cls=StartsByDefault,
+    examples=["themis worker --slots 2", "themis worker run", "themis worker list"],
+    members=MEMBERS,
 )
 def worker() -> None:
     """Run submitted experiments. Without a command: start."""
-
-
-for member in (start, run, list_workers, stop, health):
-    worker.add_command(member)

@@ -160,17 +160,17 @@ class ProviderLimits:
         now = time.monotonic() if now is None else now
         with self._lock:
             limit = self._limit(now)
-            waiting, is_closed = self._waiting(), self._closing.is_closed(now)
+            waiting = self._waiting()
             return ProviderState(
                 provider=self.name,
-                limit=None if limit is None else 0 if is_closed else limit,
+                limit=None if limit is None else 0 if self._closing.is_closed(now) else limit,
                 most=self._rules.most,
                 in_flight=self._in_flight,
                 waiting=waiting,
                 why=self._why(now, limit, waiting),
                 processes=self._part.terms.processes,
                 shared_limit=self._part.terms.limit if self._part.has_company else None,
-                is_full=is_closed or any(share.wants for share in self._shares),
+                is_full=self._closing.is_closed(now) or any(share.wants for share in self._shares),
             )
 
     # --- internal; the lock is held
@@ -260,10 +260,9 @@ class ProviderLimits:
             ticket.entry = None
 
     def _wake_next(self, share: Share) -> None:
-        if len(self._shares) > 1:
-            other = next_in_turn(self._shares, share)
-            if other is not None:
-                other.wake()
+        other = next_in_turn(self._shares, share) if len(self._shares) > 1 else None
+        if other is not None:
+            other.wake()
 
     def _combine(self) -> None:
         """Follow the rules of the runs that take part, and wake all that wait: there may be more room."""
