@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,12 @@ def test_what_a_claim_put_off_is_not_listed_again_to_be_found(tmp_path: Path, mo
         picking = here.queue._folder.parts()[2]
         monkeypatch.setattr(picking.listing, "_rescan_s", 3_600.0)
         fill, filled = picking.listing.fill, []
-        monkeypatch.setattr(picking.listing, "fill", lambda *args: (filled.append(args), fill(*args)))
+
+        def noted(*args: Any) -> None:
+            filled.append(args)
+            fill(*args)
+
+        monkeypatch.setattr(picking.listing, "fill", noted)
         found = []
         for _ in range(3):
             claim = here.queue.claim(here.owner, full_providers={FULL}).claim

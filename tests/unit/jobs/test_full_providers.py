@@ -77,7 +77,7 @@ def test_a_worker_takes_it_too(tmp_path: Path) -> None:
     submit(tmp_path, AsksFull)
     second = submit(tmp_path, AsksFree)
     with closing(StoreCache()) as stores:
-        queue = FileQueue(tmp_path / "queue", stores.jobs_at)
+        queue = FileQueue(tmp_path / "queue", stores)
         settings = WorkerSettings()
         claim = Intake(queue, stores, this_process("worker"), settings).take_job().claim
         assert claim is not None
