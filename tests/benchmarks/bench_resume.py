@@ -10,6 +10,7 @@ it. One round fills the caches of the disk; the figures are medians of the other
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -146,6 +147,8 @@ def first_call(folder: Path, program: str, profile: Path | None) -> First:
 
 def main(*, short: bool, cases: int | None, profiles: Path | None) -> int:
     """Measure, and print a line for each figure with what it is held against; 1 when one misses it."""
+    # The processes interrupt themselves, also where this one was started with interrupts ignored, as by `nohup … &`.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     count, rounds = cases or (20_000 if short else 1_000_000), 1 if short else 3
     print(f"{count:,} cases, of which {LEFT:.0%} are left", flush=True)
     for place in ("end", "spread"):
