@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.limit_files import fresh
 from themis.core.shared_limits.folder import FOLDER_VARIABLE
-from themis.core.shared_limits.full_providers import FullProviders, full_providers
+from themis.core.shared_limits.full_providers import LOOK_EVERY_S, FullProviders, full_providers
 from themis.core.shared_limits.limit_file import LimitFile
 
 NAME, OTHER = "openai:https://api.example.com/v1", "vllm:http://localhost:8000"
@@ -48,14 +48,15 @@ def test_no_provider_is_full_where_the_folder_cannot_be_read(folder: Path) -> No
     assert full_providers() == frozenset()
 
 
-def test_the_files_are_looked_at_once_in_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
+def test_no_provider_is_full_is_believed_for_a_moment_and_that_one_is_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     full = FullProviders()
-    now[0] = 100.0
     assert full() == frozenset()
     report(NAME, is_full=True)
-    now[0] = 100.9
+    now[0] += LOOK_EVERY_S * 0.9
     assert full() == frozenset()
-    now[0] = 101.1
+    now[0] += LOOK_EVERY_S * 0.2
     assert full() == {NAME}
+    report(NAME, is_full=False)
+    assert full() == frozenset()

@@ -7,24 +7,28 @@ from themis.core.shared_limits.document import LimitDocument
 from themis.core.shared_limits.folder import limits_folder
 from themis.core.shared_limits.limit_file import all_limits
 
-LOOK_EVERY_S = 1.0
-"""Seconds for which an answer serves: processes report that often."""
+LOOK_EVERY_S = 0.25
+"""Seconds for which "none" serves as the answer."""
 
 
 class FullProviders:
-    """Looks at the limit files, at most once in `LOOK_EVERY_S` seconds."""
+    """Looks at the limit files at each question, or now and then while no provider is full.
+
+    A provider has room as soon as a process that asked it has ended, which is when a worker asks here.
+    """
 
     def __init__(self) -> None:
         """Begin without an answer."""
-        self._names: frozenset[str] = frozenset()
-        self._old_at = 0.0
+        self._none_until = 0.0
 
     def __call__(self) -> frozenset[str]:
         """Return the public names of the providers for which calls wait; none where the files cannot be read."""
-        if time.monotonic() >= self._old_at:
-            self._names = full_providers()
-            self._old_at = time.monotonic() + LOOK_EVERY_S
-        return self._names
+        if time.monotonic() < self._none_until:
+            return frozenset()
+        found = full_providers()
+        if not found:
+            self._none_until = time.monotonic() + LOOK_EVERY_S
+        return found
 
 
 def full_providers() -> frozenset[str]:

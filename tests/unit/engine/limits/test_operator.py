@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -50,10 +51,10 @@ def allow(calls: int | None) -> None:
 class Asking:
     """A run that asks, with as many calls at once as it may."""
 
-    def __init__(self, runtime: RuntimeConfig) -> None:
+    def __init__(self, runtime: RuntimeConfig, credential: str | None = None) -> None:
         self.in_flight = self.highest = 0
         self.admission = Admission(runtime)
-        self._gate = self.admission.gate(Stage.GENERATE, KEY)
+        self._gate = self.admission.gate(Stage.GENERATE, KEY, SimpleNamespace(credential=credential))
 
     @property
     def state(self) -> ProviderState:
@@ -80,11 +81,11 @@ class Asking:
             await asyncio.sleep(ANSWER_S)
 
 
-def run(runtime: RuntimeConfig, program: Callable[[Asking], object]) -> None:
+def run(runtime: RuntimeConfig, program: Callable[[Asking], object], credential: str | None = None) -> None:
     """Let a run ask while `program`, a coroutine function, looks at it."""
 
     async def whole() -> None:
-        asking = Asking(runtime)
+        asking = Asking(runtime, credential)
         calls = [asyncio.create_task(asking.ask()) for _ in range(runtime.max_concurrent_tasks)]
         await asyncio.sleep(0)
         try:
@@ -130,6 +131,20 @@ def test_a_provider_that_has_room_for_all_calls_is_not(tasks: int) -> None:
 
     allow(8)
     run(FREELY.model_copy(update={"max_concurrent_tasks": tasks}), look)
+
+
+@pytest.mark.parametrize("credential", [None, "a key"])
+def test_it_has_room_as_soon_as_the_run_is_over(credential: str | None) -> None:
+    async def look(asking: Asking) -> None:
+        await asking.until(lambda: full_providers() == {NAME})
+        await asking.until(
+            lambda: [bool(one.process.account) for one in LimitFile(NAME).read().holders] == [bool(credential)]
+        )
+
+    allow(8)
+    run(FREELY, look, credential)
+    assert LimitFile(NAME).read().holders == ()
+    assert full_providers() == frozenset()
 
 
 def test_a_provider_that_is_closed_is_full() -> None:

@@ -62,15 +62,21 @@ class Providers:
         return known[0]
 
     def leave(self, limits: ProviderLimits, share: Share) -> None:
-        """Let a run leave; limits that no run takes part in are forgotten."""
+        """Let a run leave; limits that no run takes part in are forgotten, and no longer reported.
+
+        That is done here and now: the process of a job ends just after its run, and others see that there is room.
+        """
+        left: list[LimitReport] = []
         with self._lock:
             if not limits.leave(share):
-                for asked in [asked for asked, known in self._reports.items() if known[0] is limits]:
-                    del self._reports[asked]
+                over = [asked for asked, known in self._reports.items() if known[0] is limits]
+                left = [self._reports.pop(asked)[1] for asked in over]
                 limits.close(time.monotonic())
             if not self._reports and self._stop is not None:
                 self._stop.set()
                 self._stop = None
+        for report in left:
+            report.withdraw()
 
     def asked(self) -> list[ProviderLimits]:
         """The limits of all providers that are asked now."""
@@ -93,7 +99,6 @@ class Providers:
             logger.warning("limits that are set with `themis limits` from now on are not followed: %s", error)
 
     def _keep_in_touch(self, stop: threading.Event) -> None:
-        known: list[LimitReport] = []
         wait_s, reported_at = FIRST_AFTER_S, -EVERY_S
         while not stop.wait(wait_s):
             wait_s, now = min(QUIET_S, EVERY_S), time.monotonic()
@@ -102,14 +107,8 @@ class Providers:
             if now - reported_at < EVERY_S:
                 continue
             reported_at = now
-            before, known = known, [report for _, report in list(self._reports.values())]
-            for report in before:
-                if report not in known:
-                    report.withdraw()
-            for report in known:
+            for _, report in list(self._reports.values()):
                 report.refresh()
-        for report in known:
-            report.withdraw()
 
 
 providers = Providers()
