@@ -1,14 +1,14 @@
 """Durable files: written under a hidden name, synced, renamed into place, and the folder synced.
 
-No other module of Themis renames, syncs or unlinks files that must not be lost. Each of these steps, and each commit of
-a store, is announced to an observer first. Without an observer that costs a comparison; a test uses one to number the
-steps, to record them, or to kill the process at one of them.
+No other module of Themis, but `synced_together`, renames, syncs or unlinks files that must not be lost. Each of these
+steps, and each commit of a store, is announced to an observer first. Without an observer that costs a comparison; a
+test uses one to number the steps, to record them, or to kill the process at one of them.
 """
 
 import contextlib
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 Observer = Callable[..., None]
@@ -43,14 +43,21 @@ def write_synced(path: Path | str, data: bytes) -> None:
     Raises:
         OSError: it exists, or cannot be written; a partial file may be left.
     """
+    with written(path, data) as descriptor:
+        step("fsync", path)
+        os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def written(path: Path | str, data: bytes) -> Iterator[int]:
+    """Context with the descriptor of the new file `path` (mode 0600) with `data`, which is not synced yet."""
     step("write", path, data)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE)
     try:
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
-        step("fsync", path)
-        os.fsync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)
 

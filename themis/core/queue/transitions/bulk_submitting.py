@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from themis.core.files import durable
+from themis.core.files import durable, synced_together
 from themis.core.queue.folder import locks
 from themis.core.queue.folder.locks import KeyLock
 from themis.core.queue.model.states import ENDED
@@ -63,18 +63,22 @@ class _Files:
     Attributes:
         folders: the folders that are to be synced.
         named: pairs of the name in `tmp` and the name to be.
+        texts: what they hold.
     """
 
     folders: set[str] = field(default_factory=set)
     named: list[tuple[str, str]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
-    def write(self, hidden: str, target: str, text: str) -> None:
-        """Write and sync a file under its hidden name."""
+    def add(self, hidden: str, target: str, text: str) -> None:
+        """Add a file, which is written under its hidden name."""
         self.named.append((hidden, target))
-        durable.write_synced(hidden, text.encode())
+        self.texts.append(text)
 
-    def name(self) -> None:
-        """Give all files their names, durably."""
+    def publish(self) -> None:
+        """Write all files, then give them their names, durably."""
+        hidden_names = (hidden for hidden, _ in self.named)
+        synced_together.write([(hidden, text.encode()) for hidden, text in zip(hidden_names, self.texts, strict=True)])
         for hidden, target in self.named:
             durable.rename(hidden, target)
         self.folders.update(os.path.dirname(target) for _, target in self.named)  # noqa: PTH120
@@ -175,8 +179,8 @@ class BulkSubmitter(Submitter):
             for number in added:
                 row = entries[number].row
                 paths[number] = moves.path_of(self._root, row, row.submitted_ns)
-                files.write(self._root.hidden_name(), paths[number], entries[number].text)
-            files.name()
+                files.add(self._root.hidden_name(), paths[number], entries[number].text)
+            files.publish()
         except BaseException:
             files.discard()
             raise
@@ -192,7 +196,7 @@ class BulkSubmitter(Submitter):
         found = moves.locate(self._root, row, listed)
         belongs = moves.path_of(self._root, row, time.time_ns())
         if not found:
-            files.write(self._root.hidden_name(), belongs, entry.store.manifest(row.key) or "")
+            files.add(self._root.hidden_name(), belongs, entry.store.manifest(row.key) or "")
             return belongs
         files.folders.update(os.path.dirname(path) for path in found)  # noqa: PTH120
         return belongs if belongs in found else found[0]
