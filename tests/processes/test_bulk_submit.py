@@ -3,13 +3,14 @@
 import resource
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.processes.crash_points import context, kill_at, steps_of
 from tests.processes.queue_world import World, leases_over, world
 from themis.core.errors import JobError
-from themis.core.files import durable
+from themis.core.files import durable, synced_together
 from themis.core.queue import AttemptOutcome, Cause
 from themis.core.queue.folder import journal
 from themis.core.queue.model.states import JobState
@@ -174,25 +175,28 @@ def test_a_batch_whose_preparation_fails_leaves_no_row_and_no_file(
         assert here.queue.admin.doctor() == []
 
 
+@pytest.mark.parametrize("step", ["write", "sync"])
 def test_files_that_cannot_be_written_leave_rows_which_the_same_submission_completes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     with world(tmp_path) as here:
         here.submit("another")
-        write = durable.write_synced
-        written: list[str] = []
+        module, name = (durable, "written") if step == "write" else (synced_together, "_sync")
+        usual = getattr(module, name)
+        done: list[str] = []
 
-        def full(path: str, data: bytes) -> None:
-            if len(written) == 2:
+        def full(path: str, *data: bytes) -> Any:
+            if len(done) == 2:
                 raise OSError(28, "No space left on device")
-            written.append(path)
-            write(path, data)
+            done.append(path)
+            return usual(path, *data)
 
-        monkeypatch.setattr(durable, "write_synced", full)
+        monkeypatch.setattr(module, name, full)
         with pytest.raises(OSError, match="No space left"):
             here.submit_all(RUNS)
         monkeypatch.undo()
         assert list((here.queue.path / "tmp").iterdir()) == []
+        assert here.queue.admin.counts()["queued"] == 1
         (batch,) = here.submit_all(RUNS)
         assert [(one.state, one.created, one.path.is_file()) for one in batch] == [(JobState.QUEUED, False, True)] * 4
         assert here.drain() == 5
