@@ -56,40 +56,40 @@ class _Entry:
     store: JobStore
 
 
+class _NewFile(NamedTuple):
+    """File that is written under its hidden name, and gets the other one."""
+
+    hidden: str
+    target: str
+    text: str
+
+
 @dataclass(slots=True)
 class _Files:
     """Files of a batch that are written, then get their names together.
 
     Attributes:
         folders: the folders that are to be synced.
-        named: pairs of the name in `tmp` and the name to be.
-        texts: what they hold.
+        new: the files.
     """
 
     folders: set[str] = field(default_factory=set)
-    named: list[tuple[str, str]] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-
-    def add(self, hidden: str, target: str, text: str) -> None:
-        """Add a file, which is written under its hidden name."""
-        self.named.append((hidden, target))
-        self.texts.append(text)
+    new: list[_NewFile] = field(default_factory=list)
 
     def publish(self) -> None:
         """Write all files, then give them their names, durably."""
-        hidden_names = (hidden for hidden, _ in self.named)
-        synced_together.write([(hidden, text.encode()) for hidden, text in zip(hidden_names, self.texts, strict=True)])
-        for hidden, target in self.named:
-            durable.rename(hidden, target)
-        self.folders.update(os.path.dirname(target) for _, target in self.named)  # noqa: PTH120
+        synced_together.write([(file.hidden, file.text.encode()) for file in self.new])
+        for file in self.new:
+            durable.rename(file.hidden, file.target)
+        self.folders.update(os.path.dirname(file.target) for file in self.new)  # noqa: PTH120
         for folder in sorted(self.folders):
             durable.fsync_folder(folder)
 
     def discard(self) -> None:
         """Remove those that still have their hidden names."""
-        for hidden, _ in self.named:
+        for file in self.new:
             with contextlib.suppress(OSError):
-                durable.unlink(hidden)
+                durable.unlink(file.hidden)
 
 
 class BulkSubmitter(Submitter):
@@ -179,13 +179,13 @@ class BulkSubmitter(Submitter):
             for number in added:
                 row = entries[number].row
                 paths[number] = moves.path_of(self._root, row, row.submitted_ns)
-                files.add(self._root.hidden_name(), paths[number], entries[number].text)
+                files.new.append(_NewFile(self._root.hidden_name(), paths[number], entries[number].text))
             files.publish()
         except BaseException:
             files.discard()
             raise
         # Once for each folder: only one of them has workers, and one ring wakes them for all.
-        for target in {os.path.dirname(target): target for _, target in files.named}.values():  # noqa: PTH120
+        for target in {os.path.dirname(file.target): file.target for file in files.new}.values():  # noqa: PTH120
             moves.announce(self._root, target)
         old = {number: Submission(row, Path(paths[number]), created=False) for number, row in known.items()}
         return old | {number: Submission(entries[number].row, Path(paths[number]), created=True) for number in added}
@@ -196,7 +196,7 @@ class BulkSubmitter(Submitter):
         found = moves.locate(self._root, row, listed)
         belongs = moves.path_of(self._root, row, time.time_ns())
         if not found:
-            files.add(self._root.hidden_name(), belongs, entry.store.manifest(row.key) or "")
+            files.new.append(_NewFile(self._root.hidden_name(), belongs, entry.store.manifest(row.key) or ""))
             return belongs
         files.folders.update(os.path.dirname(path) for path in found)  # noqa: PTH120
         return belongs if belongs in found else found[0]
