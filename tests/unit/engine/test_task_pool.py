@@ -55,3 +55,23 @@ def test_what_a_member_raises_ends_the_pool_at_once(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(ZeroDivisionError):
         run_pool(iter(range(5)), work, 100)
+
+
+def test_a_pool_whose_members_wait_for_room_behind_them_does_not_grow() -> None:
+    waiting = most = 0
+    is_full = True
+
+    async def work(_: Any) -> None:
+        nonlocal waiting, most, is_full
+        waiting += 1
+        most = max(most, waiting)
+        await asyncio.sleep(10 * task_pool.GROWTH_INTERVAL_S)
+        waiting -= 1
+
+    pool = TaskPool(iter(range(4 * FIRST_MEMBERS)), work, 50, is_held_up=lambda: is_full)
+    asyncio.run(asyncio.wait_for(pool.run(), PATIENCE_S))
+    assert most <= FIRST_MEMBERS
+    is_full = False
+    pool = TaskPool(iter(range(50)), work, 50, is_held_up=lambda: is_full)
+    asyncio.run(asyncio.wait_for(pool.run(), PATIENCE_S))
+    assert most > FIRST_MEMBERS

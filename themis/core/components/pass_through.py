@@ -6,19 +6,28 @@ from typing import Any
 from themis.core.models import CONTINUATIONS, TOOL_CALLS, GenerationResult, ParsedOutput, ReducedCandidate
 
 
+class _OfChecked(ReducedCandidate):
+    """Model by which a candidate of checked values is made: they are a generation's, and need no second check."""
+
+    candidate_id: Any
+    source_candidate_ids: Any
+    final_output: Any
+
+
+_validate = _OfChecked.__pydantic_validator__.validate_python
+
+
 def first_candidate(candidates: Sequence[GenerationResult]) -> ReducedCandidate:
     """Reduce to the first candidate, when there is no reducer; continuations, and calls beside a text, stay with it."""
     first = candidates[0]
-    document: dict[str, Any] = {
-        "candidate_id": first.candidate_id,
-        "source_candidate_ids": [first.candidate_id],
-        "final_output": first.final_output,
-    }
-    if first.continuations is not None:
-        document["metadata"] = {CONTINUATIONS: [score.model_dump() for score in first.continuations]}
-    elif isinstance(first.final_output, str) and (calls := _calls_beside(first)):
+    name, output, continuations = first.candidate_id, first.final_output, first.continuations
+    document: dict[str, Any] = {"candidate_id": name, "source_candidate_ids": [name], "final_output": output}
+    if continuations is not None:
+        document["metadata"] = {CONTINUATIONS: [score.model_dump() for score in continuations]}
+    elif isinstance(output, str) and (calls := _calls_beside(first)):
         document["metadata"] = {TOOL_CALLS: calls}
-    return ReducedCandidate.model_validate(document)
+    reduced: ReducedCandidate = _validate(document, self_instance=ReducedCandidate.__new__(ReducedCandidate))
+    return reduced
 
 
 def _calls_beside(result: GenerationResult) -> Any:

@@ -216,7 +216,7 @@ class RunExecution:
                 work, suspects = self._work(writer), self._suspects(writer)
                 if stopped is not None:
                     work, suspects = filter(taker.is_answered, work), iter(())
-                pool = TaskPool(work, taker.take, self._runtime.max_concurrent_tasks)
+                pool = TaskPool(work, taker.take, self._runtime.max_concurrent_tasks, taker.is_held_up)
                 beside = extent.beside_others(self._runtime, runner.divide_limits)
                 await self._pass_through(taker, pool, suspects, beside)
                 if stopped is not None:

@@ -1,7 +1,8 @@
 """The task pool of a run: each of its tasks takes one case after the other.
 
 With a slow model many cases must be in flight; with components that answer at once, every additional task only delays
-everything else on the event loop. So a task pool begins small, and grows while all its members wait.
+everything else on the event loop. So a task pool begins small, and grows while all its members wait for a model: where
+they wait for room behind them, more of them would only take turns at waiting.
 
 There are at most as many members as calls may be in flight, and none in reserve: a member that ends a case begins the
 next at once, which spreads out calls that would otherwise keep ending together, in bursts that wait for each other.
@@ -24,11 +25,25 @@ GROWTH_INTERVAL_S = 0.002
 class TaskPool:
     """Processes cases, up to a limit of them at a time."""
 
-    def __init__(self, cases: Iterator[CaseWork], work: Callable[[CaseWork], Awaitable[None]], limit: int) -> None:
-        """Call `work` for each of `cases`, for at most `limit` of them at a time."""
+    def __init__(
+        self,
+        cases: Iterator[CaseWork],
+        work: Callable[[CaseWork], Awaitable[None]],
+        limit: int,
+        is_held_up: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Call `work` for each of `cases`, for at most `limit` of them at a time.
+
+        Args:
+            cases: the cases.
+            work: does what is to be done with one.
+            limit: maximum number of members.
+            is_held_up: whether the members wait for room behind them; then their number does not grow.
+        """
         self._cases = cases
         self._work = work
         self._limit = limit
+        self._is_held_up = is_held_up
         self._members = 0
         self._breathing = 0
         self._finished = False
@@ -41,7 +56,7 @@ class TaskPool:
         try:
             async with asyncio.TaskGroup() as group:
                 while self._members < self._limit and not self._finished:
-                    if not self._breathing:
+                    if not self._members or not (self._breathing or self._is_held_up()):
                         wanted = min(self._limit, max(FIRST_MEMBERS, self._members * GROWTH_FACTOR))
                         for _ in range(wanted - self._members):
                             group.create_task(self._member())

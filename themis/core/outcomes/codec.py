@@ -4,6 +4,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import pydantic_core
@@ -62,7 +63,7 @@ def reduced(case_no: int, item: int, result: ReducedCandidate, retries: str | No
 
 def parsed(case_no: int, item: int, result: ParsedOutput, retries: str | None) -> Outcome:
     """Return the outcome of a parse."""
-    body = _rest_text(ParsedOutput, result, _VALUE)
+    body = _rest_text(ParsedOutput, result, _VALUE) if result.metadata else _format_alone(result.format)
     return Outcome(case_no, _PARSE, item, _OK, now_ms(), None, json_text(result.value), body, retries)
 
 
@@ -72,11 +73,12 @@ def scored(case_no: int, item: int, result: Score, retries: str | None) -> Outco
     Raises:
         ValueError: the score is not a finite number.
     """
-    if not math.isfinite(result.value):
-        msg = f"a score must be a finite number, not {result.value}; return a ScoreError where there is no score"
+    value, details = result.value, result.details
+    if not math.isfinite(value):
+        msg = f"a score must be a finite number, not {value}; return a ScoreError where there is no score"
         raise ValueError(msg)
-    body = json_text(result.details) if result.details else EMPTY
-    return Outcome(case_no, _SCORE, item, _OK, now_ms(), result.value, None, body, retries)
+    body = json_text(details) if details else EMPTY
+    return Outcome(case_no, _SCORE, item, _OK, now_ms(), value, None, body, retries)
 
 
 def judged(case_no: int, item: int, execution: EvaluationExecution, retries: str | None) -> Outcome:
@@ -222,6 +224,12 @@ def _rest_text(kind: type[FrozenModel], model: FrozenModel, kept_apart: set[str]
     except (pydantic_core.PydanticSerializationError, UnicodeEncodeError):
         return json_text(serializer.to_python(model, exclude=kept_apart, exclude_none=True))
     return _readable(text)
+
+
+@lru_cache
+def _format_alone(form: str | None) -> str:
+    """Return the same text of a parsed output without metadata: a parser has one format, or a few."""
+    return _rest_text(ParsedOutput, ParsedOutput(value=None, format=form), _VALUE)
 
 
 def _readable(text: str) -> str:

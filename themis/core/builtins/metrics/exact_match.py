@@ -60,15 +60,16 @@ class ExactMatch(BuiltinMetric):
 
     def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:
         """Return 1 or 0; no score when nothing was parsed or nothing is expected."""
-        if case.expected_output is None:
+        answer, expected = parsed.value, case.expected_output
+        if expected is None:
             return self.unscored("the case has no expected_output")
-        if parsed.value is None:
+        if answer is None:
             return self.unscored("nothing was parsed from the output")
-        if same_json(parsed.value, case.expected_output) or self._is_one_of(parsed.value, case.expected_output):
+        if same_json(answer, expected) or self._is_one_of(answer, expected):
             return self.scored(1.0)
-        if self._said_of_run != ctx.run_id and reads_the_same(parsed.value, case.expected_output):
+        if self._said_of_run != ctx.run_id and reads_the_same(answer, expected):
             self._said_of_run = ctx.run_id
-            _warn(case.case_id, parsed.value, case.expected_output)
+            _warn(case.case_id, answer, expected)
         return self.scored(0.0)
 
     def _is_one_of(self, answer: JSONValue, expected: JSONValue) -> bool:

@@ -150,7 +150,7 @@ class StageRunner:
             result = step.method(*arguments)
             if line.forks != self._forks:
                 end_copy()
-            return self._concluded(step, work, arguments, result, [])
+            return self._concluded(step, work, arguments[0], result, None)
         except BaseException as error:  # an error of a component is data
             if asks_for_the_end(error, None):
                 raise
@@ -167,7 +167,8 @@ class StageRunner:
                 result = await self._call(step, work, arguments, history)
             if line.forks != self._forks:
                 end_copy()
-            concluded = self._concluded(step, work, arguments, result, history)
+            retries = codec.json_text(history) if history else None
+            concluded = self._concluded(step, work, arguments[0], result, retries)
         except BudgetSpentError:
             raise
         except BaseException as error:  # an error of a component is data
@@ -181,15 +182,12 @@ class StageRunner:
                 self._breaker.note_success()
             return concluded
 
-    def _concluded(
-        self, step: Step, work: CaseWork, arguments: tuple[Any, ...], result: Any, history: list[dict[str, Any]]
-    ) -> Attempt:
+    def _concluded(self, step: Step, work: CaseWork, subject: Any, result: Any, retries: str | None) -> Attempt:
         if not isinstance(result, step.expected):
             raise bad_result(step.component, step.expected, result)
         if isinstance(result, ScoreError):
-            failure = no_score(step.stage, arguments[0], result)
+            failure = no_score(step.stage, subject, result)
             return None, codec.failed(work.case_no, step.stage, step.item, failure), failure
-        retries = codec.json_text(history) if history else None
         return result, step.encode(work.case_no, step.item, result, retries), None
 
     def _failed(self, step: Step, work: CaseWork, error: BaseException, history: list[dict[str, Any]]) -> Attempt:
@@ -276,7 +274,8 @@ class StageRunner:
 
     async def noted(self, step: Step, work: CaseWork, *arguments: Any, **named: Any) -> Any:
         """Call a component when the claim is certain, and note that the call is running."""
-        await self.guard.passed()
+        if self.guard.is_asked:
+            await self.guard.passed()
         call = step, work
         self.running[id(call)] = call  # no clock is read: a call that is seen often enough has taken long
         try:

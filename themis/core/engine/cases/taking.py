@@ -43,7 +43,8 @@ class CaseTaker:
 
     async def take(self, work: CaseWork) -> None:
         """Take a case up to its evaluation, and wait for room for the next one."""
-        await self.guard.passed()
+        if self.guard.is_asked:
+            await self.guard.passed()
         self.at_risk.begin(work.case_no)
         self.observers.case_started(work)
         answer: ReducedCandidate | Answers | CaseEnd
@@ -61,6 +62,10 @@ class CaseTaker:
             await self.evaluation.room()
         if self.writer.is_full:
             await self.writer.room()
+
+    def is_held_up(self) -> bool:
+        """Whether a case that has its answer waits for room: for its evaluation, or in the store."""
+        return self.evaluation.is_full or self.writer.is_full
 
     async def take_alone(self, works: Iterable[CaseWork]) -> None:
         """Take suspects one at a time: when one begins, all that was done before it is in the store."""
