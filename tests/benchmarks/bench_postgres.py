@@ -19,6 +19,7 @@ import psycopg
 from tests.benchmarks.figures import exit_code, judged
 from tests.support import postgres_server
 from tests.support.lab import ScriptedGenerator, dataset, experiment
+from themis.core.engine.writer import COMMIT_ROWS
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage
 from themis.core.stores.job_rows import Fence, JobRow
@@ -26,8 +27,8 @@ from themis.core.stores.postgres.appending import Row, case_rows, outcome_rows
 from themis.core.stores.postgres.store import PostgresRunStore
 from themis.core.stores.sql.run_statements import CASE_COLUMNS, OUTCOME_COLUMNS
 
-CASES_OF_A_COMMIT = 250
-"""Cases of one commit: three outcomes and an end of each make 1,000 rows."""
+CASES_OF_A_COMMIT = COMMIT_ROWS // 4
+"""Cases of one commit: each has three outcomes and an end."""
 LEAST = 0.7
 BODY = '{"candidate_id": "c", "latency_ms": 12.5}'
 TYPES = {

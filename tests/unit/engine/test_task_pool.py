@@ -65,13 +65,16 @@ def test_a_pool_whose_members_wait_for_room_behind_them_does_not_grow() -> None:
         nonlocal waiting, most, is_full
         waiting += 1
         most = max(most, waiting)
-        await asyncio.sleep(10 * task_pool.GROWTH_INTERVAL_S)
+        await asyncio.sleep(3 * task_pool.GROWTH_INTERVAL_S)
         waiting -= 1
 
-    pool = TaskPool(iter(range(4 * FIRST_MEMBERS)), work, 50, is_held_up=lambda: is_full)
-    asyncio.run(asyncio.wait_for(pool.run(), PATIENCE_S))
+    def run() -> None:
+        cases: Iterator[Any] = iter(range(50))
+        pool = TaskPool(cases, work, 50, is_held_up=lambda: is_full)
+        asyncio.run(asyncio.wait_for(pool.run(), PATIENCE_S))
+
+    run()
     assert most <= FIRST_MEMBERS
     is_full = False
-    pool = TaskPool(iter(range(50)), work, 50, is_held_up=lambda: is_full)
-    asyncio.run(asyncio.wait_for(pool.run(), PATIENCE_S))
+    run()
     assert most > FIRST_MEMBERS

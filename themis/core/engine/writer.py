@@ -31,7 +31,7 @@ MAX_COMMIT_INTERVAL_S = 2.0
 COMMIT_SHARE = 0.1
 """Share of the time that commits may take before they come less often."""
 
-COMMIT_ROWS = 1_000
+COMMIT_ROWS = 2_000
 """Rows that trigger a commit before the interval is over."""
 
 COMMIT_BYTES = 8 * 1024 * 1024

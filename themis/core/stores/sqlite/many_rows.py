@@ -8,16 +8,26 @@ from typing import Any
 Row = tuple[Any, ...]
 
 # Rows a statement. SQLite caches every statement that it compiled, and these are large: so there are few sizes.
-_SHAPES = (16, 64, 128, 256, 512, 768, 1_024)
+_SHAPES = (1_024, 512, 256, 64, 16, 4, 1)
+
+_LEAST_FILLED = 7 / 8
+"""Share of a statement's rows that must be there: those that are missing cost as much as others."""
 
 LARGE_BYTES = 8 * 1024
 """Size from which a value is inserted alone: a cached statement keeps the last values that were bound to it."""
 
 
-def insert_rows(connection: Connection, statement: Callable[[int], str], rows: Sequence[Row]) -> None:
-    """Run `statement`, made for a number of rows, on all of `rows`; repeating the last row must change nothing."""
+def insert_rows(connection: Connection, statement: Callable[[int], str], rows: Sequence[Row], shared: Row = ()) -> None:
+    """Run `statement` on all of `rows`; repeating the last row must change nothing.
+
+    Args:
+        connection: the database.
+        statement: returns the statement for a number of rows.
+        rows: the values of each row.
+        shared: values that all rows have, which the statement gets once, as the first.
+    """
     for portion in _shaped(rows):
-        connection.execute(statement(len(portion)), list(chain.from_iterable(portion)))
+        connection.execute(statement(len(portion)), [*shared, *chain.from_iterable(portion)])
 
 
 def insert_large_rows(connection: Connection, statement: Callable[[int], str], rows: Sequence[Row]) -> None:
@@ -29,9 +39,10 @@ def insert_large_rows(connection: Connection, statement: Callable[[int], str], r
 
 
 def _shaped(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """Yield `rows` in chunks of the known sizes; the last is filled up with its last row."""
-    largest = _SHAPES[-1]
-    for start in range(0, len(rows), largest):
-        portion = rows[start : start + largest]
-        shape = next(size for size in _SHAPES if size >= len(portion))
+    """Yield `rows` in chunks of the known sizes, the largest first; the last is filled up with its last row."""
+    start = 0
+    while left := len(rows) - start:
+        shape = next(size for size in _SHAPES if left >= size * _LEAST_FILLED)
+        portion = rows[start : start + shape]
         yield [*portion, *[portion[-1]] * (shape - len(portion))]
+        start += len(portion)
