@@ -12,10 +12,10 @@ from themis.core.queue.folder.processes import this_process
 from themis.core.queue.folder.worker_registry import check_name
 from themis.core.queue.model.queue_place import Place
 from themis.core.queue.opening import is_there, make_at, queue_at
-from themis.core.stores import registry
 from themis_workers import capabilities
 from themis_workers.loop import work
 from themis_workers.memory_limits import find_cgroup_folder
+from themis_workers.preloading import preload
 from themis_workers.settings import WorkerSettings
 from themis_workers.signals import Signals
 from themis_workers.slots.fork_server_client import ForkServer
@@ -106,6 +106,6 @@ def _tell_beginning(worker: Worker, context: WorkerContext, *, is_new: bool, has
 
 
 def _fork_server(isolation: str) -> ForkServer:
-    """Start the fork server before this process opens anything, and after it has imported what both of them need."""
-    registry.preload()
+    """Start the fork server before this process opens anything, and after it has what both of them need."""
+    preload()
     return ForkServer(isolation, start=fork if threading.active_count() == 1 else spawn)

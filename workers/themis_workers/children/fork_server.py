@@ -15,7 +15,6 @@ child is PID 1 of the new one.
 
 import contextlib
 import gc
-import importlib
 import os
 import selectors
 import signal
@@ -25,31 +24,17 @@ import traceback
 from collections.abc import Iterator
 from typing import NoReturn
 
-import themis.core.jobs.claimed_job  # so that no job has to import it
-import themis.core.jobs.store_cache  # noqa: F401
-from themis.core.components.resolution import preload_builtins
-from themis.core.jobs.environment import inherited_environment
-from themis.core.jobs.rehearsal import rehearse
 from themis.core.processes.isolation import AUTO, Isolation
-from themis.core.stores import registry
 from themis_workers import capabilities, linux
 from themis_workers.channel import Channel
 from themis_workers.children import standard_streams
 from themis_workers.children.open_files import close_all_but
 from themis_workers.children.slot_supervisor import SlotSupervisor
 from themis_workers.messages import Refused, StartSupervisor
+from themis_workers.preloading import preload
 
 FAREWELL_S = 4.0
 """Seconds that supervisors have to end after the worker is gone; killing their jobs takes milliseconds."""
-
-_IMPORTED_LATE = (
-    "email.parser",
-    "encodings.ascii",
-    "themis.core.engine.batches.polling",
-    "themis.core.engine.judging.case_judging",
-    "themis.core.engine.judging.selection",
-    "themis.core.engine.limits.provider_gate",
-)
 
 
 def main(descriptor: int, isolation: str) -> NoReturn:
@@ -69,16 +54,6 @@ def main(descriptor: int, isolation: str) -> NoReturn:
     with Channel(socket.socket(fileno=descriptor)) as channel:
         _ForkServer(channel, isolation, adopts=adopts).serve()
     os._exit(0)
-
-
-def preload() -> None:
-    """Import and read everything that each job's process would otherwise import and read itself."""
-    for module in _IMPORTED_LATE:
-        importlib.import_module(module)
-    preload_builtins()
-    registry.preload()
-    inherited_environment()
-    rehearse()
 
 
 class _ForkServer:

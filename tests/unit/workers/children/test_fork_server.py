@@ -20,9 +20,10 @@ import sqlite3
 import sys
 import threading
 from themis.core.engine.run_options import RunProgress
-from themis_workers.children import fork_server, job_process
+from themis_workers.children import job_process
+from themis_workers.preloading import preload
 
-fork_server.preload()
+preload()
 job_process._report = lambda *_: None
 known = set(sys.modules)
 began, connect, start = [], sqlite3.connect, threading.Thread.start
