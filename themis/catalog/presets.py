@@ -7,8 +7,9 @@ from themis.catalog.definition import BenchmarkDefinition
 from themis.catalog.files import runnable_benchmark
 from themis.catalog.hub import hub_keys
 from themis.catalog.recipe import dataset_keys, evaluation_keys, generation_keys, require, require_examples
-from themis.core.configuration.benchmarks import BENCHMARK, NamedBenchmark
+from themis.core.configuration.benchmarks import BENCHMARK
 from themis.core.configuration.config_file import validate
+from themis.core.configuration.named_benchmark import NamedBenchmark
 from themis.core.errors import CatalogError, ConfigError
 
 _MERGED = ("filter", "metadata")

@@ -7,7 +7,7 @@ from themis.catalog.benchmark import Benchmark, Need
 from themis.catalog.parser_reference import ids_in
 from themis.core.builtins import BUILTINS
 from themis.core.config import GenerationConfig
-from themis.core.configuration.benchmarks import ShownExamples
+from themis.core.configuration.named_benchmark import ShownExamples
 from themis.core.errors import BenchmarkNeedError
 
 LABEL = "benchmark"

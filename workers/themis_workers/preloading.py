@@ -18,6 +18,7 @@ _IMPORTED_LATE = (
     "email.parser",
     "encodings.ascii",
     "themis.core.engine.batches.polling",
+    "themis.core.engine.extents.shard",
     "themis.core.engine.judging.case_judging",
     "themis.core.engine.judging.selection",
     "themis.core.engine.limits.provider_gate",

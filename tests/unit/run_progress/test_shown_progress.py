@@ -17,7 +17,7 @@ from themis.core.engine.run_options import RunProgress
 from themis.core.errors import ConfigError
 from themis.core.evaluate import evaluate
 from themis.core.experiment import Experiment
-from themis.core.run_progress import display
+from themis.core.run_progress import cell_view, display, stream_views
 from themis.core.run_progress.words import ended
 from themis.core.stores import InMemoryRunStore
 from themis.core.submission import run_batch_request, run_worker_once, submit_experiment
@@ -50,7 +50,7 @@ def notebook(monkeypatch: pytest.MonkeyPatch) -> Notebook:
     shell = SimpleNamespace(kernel=object())
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell, __path__=[]))
     monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=cell.display))
-    monkeypatch.setattr(display, "CELL_EVERY_S", 0.005)
+    monkeypatch.setattr(cell_view, "CELL_EVERY_S", 0.005)
     return cell
 
 
@@ -111,7 +111,7 @@ def test_what_a_provider_says_is_escaped_in_a_cell(notebook: Notebook) -> None:
 def test_elsewhere_a_line_on_standard_error_says_how_far_it_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(display, "LINE_EVERY_S", 0.01)
+    monkeypatch.setattr(stream_views, "LINE_EVERY_S", 0.01)
     slow_run(progress=True)
     out, err = capsys.readouterr()
     assert out == ""
@@ -119,7 +119,7 @@ def test_elsewhere_a_line_on_standard_error_says_how_far_it_is(
 
 
 def test_on_a_terminal_it_is_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(display, "BAR_EVERY_S", 0.01)
+    monkeypatch.setattr(stream_views, "BAR_EVERY_S", 0.01)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     slow_run(progress=True)
     assert "4/4" in capsys.readouterr().err

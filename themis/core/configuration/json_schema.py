@@ -3,7 +3,7 @@
 from typing import Any
 
 from themis.core.config import ExperimentConfig
-from themis.core.configuration.benchmarks import NamedBenchmark
+from themis.core.configuration.named_benchmark import NamedBenchmark
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_FILE = "themis.schema.json"

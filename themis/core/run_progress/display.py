@@ -7,9 +7,6 @@ from contextlib import contextmanager, suppress
 
 from themis.core.engine.run_options import RunProgress
 from themis.core.python.notebook import in_a_notebook
-from themis.core.run_progress.cell_view import CELL_EVERY_S, CellView
-from themis.core.run_progress.following import followed
-from themis.core.run_progress.stream_views import BAR_EVERY_S, LINE_EVERY_S, Bar, Lines
 from themis.core.text.messages import message
 
 Wanted = RunProgress | bool | None
@@ -37,6 +34,9 @@ def shown(progress: Wanted) -> Iterator[RunProgress]:
 
 @contextmanager
 def _in_a_cell() -> Iterator[RunProgress]:
+    from themis.core.run_progress.cell_view import CELL_EVERY_S, CellView  # noqa: PLC0415  # most runs show nothing
+    from themis.core.run_progress.following import followed  # noqa: PLC0415  # as above
+
     own, view = RunProgress(), CellView()
     try:
         with followed(own, lambda: view, every_s=CELL_EVERY_S):
@@ -49,6 +49,14 @@ def _in_a_cell() -> Iterator[RunProgress]:
 
 @contextmanager
 def _on_standard_error() -> Iterator[RunProgress]:
+    from themis.core.run_progress.following import followed  # noqa: PLC0415  # as above
+    from themis.core.run_progress.stream_views import (  # noqa: PLC0415  # as above
+        BAR_EVERY_S,
+        LINE_EVERY_S,
+        Bar,
+        Lines,
+    )
+
     own, stream = RunProgress(), sys.stderr
     if stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb":
         with followed(own, lambda: Bar(stream), every_s=BAR_EVERY_S):

@@ -7,7 +7,6 @@ from typing import Protocol
 from themis.core.config import RuntimeConfig
 from themis.core.engine.breaking.rows import FailureRows
 from themis.core.engine.compiling.compiled import CompiledRun
-from themis.core.engine.extents.shard import Shard
 from themis.core.engine.extents.whole_run import WholeRun
 from themis.core.engine.run_options import RunOptions
 from themis.core.outcomes.stages import UNTIL_STAGES, Stage
@@ -57,6 +56,8 @@ class Extent(Protocol):
 def extent_of(run: CompiledRun, store: RunStore, options: RunOptions, until: Stage) -> Extent:
     """Return what an execution of a run carries out, up to a stage."""
     if options.cases is not None and options.fence is not None:
+        from themis.core.engine.extents.shard import Shard  # noqa: PLC0415  # few runs have shards
+
         return Shard(store, run.snapshot.run_id, options.fence, options.cases, until)
     return WholeRun(store, run.snapshot, options.fence, until)
 
