@@ -37,6 +37,8 @@ def class_fault(found: Any) -> str | None:
 
 def argument_fault(factory: Any, arguments: dict[str, Any], use: str) -> str | None:
     """Return the fault of the arguments for a factory: one is missing, or is not known; None if there is none."""
+    if not arguments and _takes_none(factory):
+        return None
     try:
         signature = inspect.signature(factory)
     except (TypeError, ValueError):  # not known of some classes that C defines
@@ -58,6 +60,17 @@ def argument_fault(factory: Any, arguments: dict[str, Any], use: str) -> str | N
         return None
     given = ", ".join(f"{name}: …" for name in [*arguments, *missing])
     return f"needs {' and '.join(map(repr, missing))}: write {{use: {use}, with: {{{given}}}}}"
+
+
+def _takes_none(factory: Any) -> bool:
+    """Whether a factory is a class that is made without arguments, as it has no constructor of its own.
+
+    `inspect` would parse a text for it, in a copy of the table of modules. That changes a count in each of them, and in
+    a job's process each memory page that changes is copied.
+    """
+    if type(factory) is not type:
+        return False
+    return not any(name in vars(one) for one in factory.__mro__[:-1] for name in ("__init__", "__new__"))
 
 
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
