@@ -44,7 +44,7 @@ def test_a_text_becomes_a_blob_above_the_documented_length(size: int) -> None:
     blobs: dict[str, bytes] = {}
     raw, answer = '{"raw_response": 0}'.ljust(size, " "), '"an answer"'.ljust(size, " ")
     found = Outcome(0, Stage.GENERATE, 0, ok=True, finished_ms=0, value=None, output=answer, body=raw)
-    (row,) = (row for rows in outcome_rows([found], blobs).values() for row in rows)
+    (row,) = (row for rows in outcome_rows(1, [found], blobs).values() for row in rows)
     if size > INLINE_CHARACTERS:
         assert {blobs[text.removeprefix(BLOB_MARK)].decode() for text in row[-2:]} == {raw, answer}
     else:

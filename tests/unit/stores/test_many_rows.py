@@ -21,15 +21,17 @@ class Statements:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 15, 16, 17, 57, 250, 290, 580, 1_000, 1_024, 1_025, 5_000])
-def test_each_row_is_inserted_once_with_the_value_that_they_share(count: int) -> None:
+def test_each_row_is_inserted_once(count: int) -> None:
     connection = sqlite3.connect(":memory:")
-    connection.execute("CREATE TABLE kept (shared INTEGER, number INTEGER PRIMARY KEY)")
+    connection.execute("CREATE TABLE kept (number INTEGER PRIMARY KEY, doubled INTEGER)")
 
     def statement(rows: int) -> str:
-        return f"INSERT INTO kept VALUES {', '.join(['(?1, ?)'] * rows)} ON CONFLICT DO NOTHING"  # noqa: S608  # constants
+        return f"INSERT INTO kept VALUES {', '.join(['(?, ?)'] * rows)} ON CONFLICT DO NOTHING"  # noqa: S608  # constants
 
-    insert_rows(connection, statement, [(number,) for number in range(count)], (7,))
-    assert connection.execute("SELECT * FROM kept ORDER BY number").fetchall() == [(7, n) for n in range(count)]
+    rows = [(number, 2 * number) for number in range(count)]
+    insert_rows(connection, statement, rows)
+    assert connection.execute("SELECT * FROM kept ORDER BY number").fetchall() == rows
+    connection.close()
 
 
 def test_an_eighth_of_the_rows_at_most_is_there_to_fill_a_statement_up() -> None:

@@ -2,24 +2,20 @@
 
 from functools import lru_cache
 
-from themis.core.outcomes.outcome import CaseEnd
 from themis.core.stores.sql.run_statements import CASE_COLUMNS, KEEP_BLOBS, KEEP_ENDS, KEEP_SUCCESSES
 
 
 @lru_cache
 def insert_outcomes(columns: tuple[str, ...], rows: int) -> str:
-    """Return a statement that inserts that number of outcomes of one run, with all but these columns empty.
-
-    Its values are the run's number, and those of the columns for each outcome.
-    """
-    places = _places(len(columns), rows, "?1, ")
-    return f"INSERT INTO outcomes (run_no, {', '.join(columns)}) VALUES {places} {KEEP_SUCCESSES}"  # noqa: S608  # constants
+    """Return a statement that inserts that number of outcomes, with all but these columns empty."""
+    places = _places(len(columns), rows)
+    return f"INSERT INTO outcomes ({', '.join(columns)}) VALUES {places} {KEEP_SUCCESSES}"  # noqa: S608  # constants
 
 
 @lru_cache
 def insert_cases(rows: int) -> str:
-    """Return a statement that inserts that number of ends of cases of one run; its values are as for outcomes."""
-    places = _places(len(CaseEnd._fields), rows, "?1, ")
+    """Return a statement that inserts that number of ends of cases, each with its run's number first."""
+    places = _places(len(CASE_COLUMNS), rows)
     return f"INSERT INTO cases ({', '.join(CASE_COLUMNS)}) VALUES {places} {KEEP_ENDS}"  # noqa: S608  # constants
 
 
@@ -29,5 +25,5 @@ def insert_blobs(rows: int) -> str:
     return f"INSERT INTO blobs (digest, data) VALUES {_places(2, rows)} {KEEP_BLOBS}"  # noqa: S608  # constants
 
 
-def _places(columns: int, rows: int, shared: str = "") -> str:
-    return ", ".join([f"({shared}{', '.join('?' * columns)})"] * rows)
+def _places(columns: int, rows: int) -> str:
+    return ", ".join(["(" + ", ".join("?" * columns) + ")"] * rows)

@@ -17,17 +17,10 @@ LARGE_BYTES = 8 * 1024
 """Size from which a value is inserted alone: a cached statement keeps the last values that were bound to it."""
 
 
-def insert_rows(connection: Connection, statement: Callable[[int], str], rows: Sequence[Row], shared: Row = ()) -> None:
-    """Run `statement` on all of `rows`; repeating the last row must change nothing.
-
-    Args:
-        connection: the database.
-        statement: returns the statement for a number of rows.
-        rows: the values of each row.
-        shared: values that all rows have, which the statement gets once, as the first.
-    """
+def insert_rows(connection: Connection, statement: Callable[[int], str], rows: Sequence[Row]) -> None:
+    """Run `statement`, made for a number of rows, on all of `rows`; repeating the last row must change nothing."""
     for portion in _shaped(rows):
-        connection.execute(statement(len(portion)), [*shared, *chain.from_iterable(portion)])
+        connection.execute(statement(len(portion)), list(chain.from_iterable(portion)))
 
 
 def insert_large_rows(connection: Connection, statement: Callable[[int], str], rows: Sequence[Row]) -> None:

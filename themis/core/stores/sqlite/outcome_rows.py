@@ -13,7 +13,7 @@ from themis.core.stores.sql.short_texts import INLINE_CHARACTERS, refer
 from themis.core.stores.sqlite.many_rows import Row
 
 Columns = tuple[str, ...]
-_KEY = ("case_no", "stage", "item", "ok", "finished_ms")
+_KEY = ("run_no", "case_no", "stage", "item", "ok", "finished_ms")
 _OUTPUTS: Columns = (*_KEY, "output", "body")
 _SCORES: Columns = (*_KEY, "value", "body")
 _ANY: Columns = (*_KEY, "value", "output", "body", "retries")
@@ -22,11 +22,8 @@ _NO_ANSWERS: Columns = (*_KEY, "value", "body", "category")
 _ENDED_ANSWERS: Columns = (*_KEY, "output", "body", "retries", "category")
 
 
-def outcome_rows(outcomes: Iterable[Outcome], blobs: dict[str, bytes]) -> dict[Columns, list[Row]]:
-    """Return the rows of `outcomes`, without their run, by the columns that they fill.
-
-    Long texts are added to `blobs`, by their hashes.
-    """
+def outcome_rows(run_no: int, outcomes: Iterable[Outcome], blobs: dict[str, bytes]) -> dict[Columns, list[Row]]:
+    """Return the rows of `outcomes` by the columns that they fill; long texts are added to `blobs`, by their hashes."""
     outputs: list[Row] = []
     scores: list[Row] = []
     others: list[Row] = []
@@ -38,21 +35,21 @@ def outcome_rows(outcomes: Iterable[Outcome], blobs: dict[str, bytes]) -> dict[C
         kept: Any = body if len(body) <= INLINE_CHARACTERS else refer(body, blobs)
         if output is None:
             if category is not None:
-                no_answers.append((no, +stage, item, +ok, at, value, kept, category))
+                no_answers.append((run_no, no, +stage, item, +ok, at, value, kept, category))
             elif value is not None and retries is None:
-                scores.append((no, +stage, item, +ok, at, value, kept))
+                scores.append((run_no, no, +stage, item, +ok, at, value, kept))
             else:
-                others.append((no, +stage, item, +ok, at, value, None, kept, retries))
+                others.append((run_no, no, +stage, item, +ok, at, value, None, kept, retries))
             continue
         text = output if len(output) <= INLINE_CHARACTERS else refer(output, blobs)
         if stage is Stage.JUDGE:
-            judged.append((no, +stage, item, +ok, at, value, text, kept, retries, category))
+            judged.append((run_no, no, +stage, item, +ok, at, value, text, kept, retries, category))
         elif category is not None:
-            ended_answers.append((no, +stage, item, +ok, at, text, kept, retries, category))
+            ended_answers.append((run_no, no, +stage, item, +ok, at, text, kept, retries, category))
         elif value is None and retries is None:
-            outputs.append((no, +stage, item, +ok, at, text, kept))
+            outputs.append((run_no, no, +stage, item, +ok, at, text, kept))
         else:
-            others.append((no, +stage, item, +ok, at, value, text, kept, retries))
+            others.append((run_no, no, +stage, item, +ok, at, value, text, kept, retries))
     return {
         _OUTPUTS: outputs,
         _SCORES: scores,

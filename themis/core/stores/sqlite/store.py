@@ -79,13 +79,13 @@ class SqliteRunStore(SqlRunStore):
 
     def _insert(self, connection: Any, run_no: int, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd]) -> None:
         blobs: dict[str, bytes] = {}
-        for columns, rows in outcome_rows(outcomes, blobs).items():
-            insert_rows(connection, partial(insert_outcomes, columns), rows, (run_no,))
+        for columns, rows in outcome_rows(run_no, outcomes, blobs).items():
+            insert_rows(connection, partial(insert_outcomes, columns), rows)
         cases = [
-            (no, dataset_no, case_id, digest, +failed, +through)
+            (run_no, no, dataset_no, case_id, digest, +failed, +through)
             for no, dataset_no, case_id, digest, failed, through in ends
         ]
-        insert_rows(connection, insert_cases, cases, (run_no,))
+        insert_rows(connection, insert_cases, cases)
         self._insert_blobs(connection, blobs)
 
     def _insert_blobs(self, connection: Any, blobs: Mapping[str, bytes]) -> None:
