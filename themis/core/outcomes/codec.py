@@ -4,7 +4,6 @@ import json
 import math
 import time
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any, NoReturn
 
 import pydantic_core
@@ -63,7 +62,7 @@ def reduced(case_no: int, item: int, result: ReducedCandidate, retries: str | No
 
 def parsed(case_no: int, item: int, result: ParsedOutput, retries: str | None) -> Outcome:
     """Return the outcome of a parse."""
-    body = _rest_text(ParsedOutput, result, _VALUE) if result.metadata else _format_alone(result.format)
+    body = _rest_text(ParsedOutput, result, _VALUE)
     return Outcome(case_no, _PARSE, item, _OK, now_ms(), None, json_text(result.value), body, retries)
 
 
@@ -224,12 +223,6 @@ def _rest_text(kind: type[FrozenModel], model: FrozenModel, kept_apart: set[str]
     except (pydantic_core.PydanticSerializationError, UnicodeEncodeError):
         return json_text(serializer.to_python(model, exclude=kept_apart, exclude_none=True))
     return _readable(text)
-
-
-@lru_cache
-def _format_alone(form: str | None) -> str:
-    """Return the same text of a parsed output without metadata: a parser has one format, or a few."""
-    return _rest_text(ParsedOutput, ParsedOutput(value=None, format=form), _VALUE)
 
 
 def _readable(text: str) -> str:

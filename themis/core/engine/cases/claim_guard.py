@@ -15,16 +15,11 @@ PAUSE_S = 0.05
 
 
 class ClaimGuard:
-    """Holds up a run while its lease is over: its worker renews the lease, or ends the run.
-
-    Attributes:
-        is_asked: whether `passed` may wait at all.
-    """
+    """Holds up a run while its lease is over: its worker renews the lease, or ends the run."""
 
     def __init__(self, holds_lease: Callable[[], bool] | None) -> None:
         """Ask `holds_lease` whether the claim is certain; None where there are no leases."""
         self._holds_lease = holds_lease
-        self.is_asked = holds_lease is not None
         self._said = False
 
     async def passed(self) -> None:

@@ -274,8 +274,7 @@ class StageRunner:
 
     async def noted(self, step: Step, work: CaseWork, *arguments: Any, **named: Any) -> Any:
         """Call a component when the claim is certain, and note that the call is running."""
-        if self.guard.is_asked:
-            await self.guard.passed()
+        await self.guard.passed()
         call = step, work
         self.running[id(call)] = call  # no clock is read: a call that is seen often enough has taken long
         try:

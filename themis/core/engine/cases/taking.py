@@ -43,8 +43,7 @@ class CaseTaker:
 
     async def take(self, work: CaseWork) -> None:
         """Take a case up to its evaluation, and wait for room for the next one."""
-        if self.guard.is_asked:
-            await self.guard.passed()
+        await self.guard.passed()
         self.at_risk.begin(work.case_no)
         self.observers.case_started(work)
         answer: ReducedCandidate | Answers | CaseEnd
